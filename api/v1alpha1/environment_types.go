@@ -1,0 +1,370 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Environment says what a namespace demands of a release before it runs there. A namespace has at most one,
+// named "environment"; it belongs to the platform team.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=env,categories=sluice
+// +kubebuilder:printcolumn:name="Tier",type=string,JSONPath=`.spec.tier`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Locked",type=string,JSONPath=`.status.conditions[?(@.type=="Locked")].reason`
+// +kubebuilder:printcolumn:name="Converged",type=string,JSONPath=`.status.conditions[?(@.type=="Converged")].reason`
+// +kubebuilder:printcolumn:name="Awaiting",type=string,JSONPath=`.status.awaiting[*].promotionRef.name`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +genclient
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'environment'",message="a namespace has one Environment, and its name is environment"
+type Environment struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the platform team demands here.
+	// +required
+	Spec EnvironmentSpec `json:"spec,omitzero"`
+
+	// status is what the operator observed, who holds the slot, and who awaits sign-off.
+	// +optional
+	Status EnvironmentStatus `json:"status,omitzero"`
+}
+
+// EnvironmentList is a list of Environments.
+//
+// +kubebuilder:object:root=true
+type EnvironmentList struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	// items of the list.
+	Items []Environment `json:"items"`
+}
+
+// Tier says how much is at stake in an environment; it decides the defaults.
+// +kubebuilder:validation:Enum=Development;Test;Production
+type Tier string
+
+const (
+	// TierDevelopment demands nothing and locks nothing by default.
+	TierDevelopment Tier = "Development"
+	// TierTest locks by default: what was tested there is what the promotion brought.
+	TierTest Tier = "Test"
+	// TierProduction demands evidence and sign-off, locks, and denies unmanaged images by default.
+	TierProduction Tier = "Production"
+)
+
+// Lock says what the API server does with an image that was not promoted.
+// +kubebuilder:validation:Enum=Enforce;Audit;Off
+type Lock string
+
+const (
+	// LockEnforce refuses it.
+	LockEnforce Lock = "Enforce"
+	// LockAudit lets it in, warns, and writes it into the audit log.
+	LockAudit Lock = "Audit"
+	// LockOff lets it in; tags of owned repositories are pinned all the same.
+	LockOff Lock = "Off"
+)
+
+// UnmanagedImages says what happens to images of no pipeline.
+// +kubebuilder:validation:Enum=Deny;Allow
+type UnmanagedImages string
+
+const (
+	// UnmanagedDeny refuses images of no pipeline, unless allowedImages lists them.
+	UnmanagedDeny UnmanagedImages = "Deny"
+	// UnmanagedAllow lets images of no pipeline run.
+	UnmanagedAllow UnmanagedImages = "Allow"
+)
+
+// TeamGates says whether pipelines may run gates of their own in an environment.
+// +kubebuilder:validation:Enum=Refuse;Allow
+type TeamGates string
+
+const (
+	// TeamGatesRefuse keeps gates of pipelines out: they would run code of a team in this namespace.
+	TeamGatesRefuse TeamGates = "Refuse"
+	// TeamGatesAllow lets pipelines run gates of their own.
+	TeamGatesAllow TeamGates = "Allow"
+)
+
+// Concurrency says how many promotions may be at work in an environment.
+// +kubebuilder:validation:Enum=PerPipeline;Exclusive
+type Concurrency string
+
+const (
+	// ConcurrencyPerPipeline lets one promotion of each pipeline work at a time.
+	ConcurrencyPerPipeline Concurrency = "PerPipeline"
+	// ConcurrencyExclusive lets one promotion work at a time.
+	ConcurrencyExclusive Concurrency = "Exclusive"
+)
+
+// Queue says which of several promotions of a pipeline goes first.
+// +kubebuilder:validation:Enum=Newest;InOrder
+type Queue string
+
+const (
+	// QueueNewest lets the newest promotion that is ready go, and supersedes the older ones.
+	QueueNewest Queue = "Newest"
+	// QueueInOrder lets the oldest promotion go first.
+	QueueInOrder Queue = "InOrder"
+)
+
+// EnvironmentSpec says who may deploy, and what a release must have shown before.
+type EnvironmentSpec struct {
+	// tier decides the defaults of everything below.
+	// +required
+	Tier Tier `json:"tier,omitempty"`
+
+	// pipelines that may deploy here, each with the repositories it may bring. Nobody else may.
+	// +required
+	// +listType=map
+	// +listMapKey=namespace
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=300
+	Pipelines []AdmittedPipeline `json:"pipelines,omitempty"`
+
+	// requires is what a release must have shown before it enters.
+	// +optional
+	Requires *Requirements `json:"requires,omitempty"`
+
+	// gates run here for every pipeline, after each deployment. They count as declared by the platform.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Gates []Gate `json:"gates,omitempty"`
+
+	// teamGates is Refuse (default of Production) or Allow.
+	// +optional
+	TeamGates TeamGates `json:"teamGates,omitempty"`
+
+	// lock is Enforce (default of Test and Production), Audit, or Off (default of Development).
+	// +optional
+	Lock Lock `json:"lock,omitempty"`
+
+	// unmanagedImages is Deny (default of Production) or Allow.
+	// +optional
+	UnmanagedImages UnmanagedImages `json:"unmanagedImages,omitempty"`
+
+	// allowedImages of no pipeline that may run: prefixes that end in a slash, or exact references.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=3
+	// +kubebuilder:validation:items:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.all(i, i.matches('^[a-z0-9.-]+(:[0-9]+)?/([a-z0-9._-]+/)*$') || i.matches('^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[a-f0-9]{64})?$'))",message="write a prefix that ends in a slash (registry.example.com/mesh/) or an exact reference"
+	AllowedImages []string `json:"allowedImages,omitempty"`
+
+	// concurrency is PerPipeline (default) or Exclusive.
+	// +optional
+	Concurrency Concurrency `json:"concurrency,omitempty"`
+
+	// queue is Newest (default) or InOrder.
+	// +optional
+	Queue Queue `json:"queue,omitempty"`
+}
+
+// AdmittedPipeline lets one pipeline in, or every pipeline of a namespace.
+type AdmittedPipeline struct {
+	// namespace of the DeliveryPipeline.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+
+	// name of the DeliveryPipeline, or "*" for every pipeline of that namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// repositories that the pipeline may bring: prefixes that end in a slash, or exact repositories.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=3
+	// +kubebuilder:validation:items:MaxLength=255
+	Repositories []string `json:"repositories,omitempty"`
+}
+
+// RequirementMode says whether something is demanded; an omitted field means the tier's default, never "nothing".
+// +kubebuilder:validation:Enum=Required;None
+type RequirementMode string
+
+const (
+	// RequirementRequired demands it.
+	RequirementRequired RequirementMode = "Required"
+	// RequirementNone demands nothing, on purpose.
+	RequirementNone RequirementMode = "None"
+)
+
+// Requirements are what a release must have shown before it enters an environment.
+// +kubebuilder:validation:XValidation:rule="!has(self.evidence) || !has(self.evidenceMode) || self.evidenceMode != 'None'",message="evidenceMode: None leaves no place for evidence: remove one of the two"
+type Requirements struct {
+	// evidenceMode is Required (default where evidence is listed, and of Production) or None.
+	// +optional
+	EvidenceMode RequirementMode `json:"evidenceMode,omitempty"`
+
+	// evidence demanded. Default of Production: one Functional and one Stress gate, declared by the platform,
+	// passed in a locked Environment of tier Test.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Evidence []EvidenceRequirement `json:"evidence,omitempty"`
+
+	// approvals demanded. Default of Production: one.
+	// +optional
+	Approvals *ApprovalRequirement `json:"approvals,omitempty"`
+
+	// rollback is what a Promotion with intent Rollback needs instead.
+	// +optional
+	Rollback *RollbackRequirement `json:"rollback,omitempty"`
+}
+
+// GateDeclarer says who declared a gate.
+// +kubebuilder:validation:Enum=Platform;Anyone
+type GateDeclarer string
+
+const (
+	// DeclaredByPlatform is a gate of an Environment.
+	DeclaredByPlatform GateDeclarer = "Platform"
+	// DeclaredByAnyone is any gate, the team's own included.
+	DeclaredByAnyone GateDeclarer = "Anyone"
+)
+
+// EvidenceRequirement asks for one passed gate in the newest record of the release.
+type EvidenceRequirement struct {
+	// purpose of the gate that must have passed.
+	// +required
+	Purpose GatePurpose `json:"purpose,omitempty"`
+
+	// declaredBy is Platform (default) or Anyone.
+	// +optional
+	DeclaredBy GateDeclarer `json:"declaredBy,omitempty"`
+
+	// from names the environments whose records count; default: every locked Environment of tier Test.
+	// +optional
+	// +listType=map
+	// +listMapKey=namespace
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	From []EnvironmentReference `json:"from,omitempty"`
+
+	// maxAgeSeconds after which the record no longer counts; default: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=31536000
+	MaxAgeSeconds int32 `json:"maxAgeSeconds,omitempty"`
+}
+
+// Exclusion names persons who may not approve.
+// +kubebuilder:validation:Enum=None;Requester;OnBehalfOf;ChangeAuthors
+type Exclusion string
+
+const (
+	// ExcludeNone excludes nobody, on purpose; it stands alone.
+	ExcludeNone Exclusion = "None"
+	// ExcludeRequester excludes who created the Promotion.
+	ExcludeRequester Exclusion = "Requester"
+	// ExcludeOnBehalfOf excludes the persons for whom a machine created it.
+	ExcludeOnBehalfOf Exclusion = "OnBehalfOf"
+	// ExcludeChangeAuthors excludes the authors of its changes.
+	ExcludeChangeAuthors Exclusion = "ChangeAuthors"
+)
+
+// Unattended says what happens to a Promotion that a machine requested without naming a person.
+// +kubebuilder:validation:Enum=Refuse;Allow
+type Unattended string
+
+const (
+	// UnattendedRefuse makes it wait until it is made again with onBehalfOf.
+	UnattendedRefuse Unattended = "Refuse"
+	// UnattendedAllow lets it in.
+	UnattendedAllow Unattended = "Allow"
+)
+
+// ApprovalRequirement says how many people have to sign, who may, and for how long it holds.
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'None' || (!has(self.count) && !has(self.from))",message="mode: None leaves no place for count and from: remove one of the two"
+type ApprovalRequirement struct {
+	// mode is Required (default) or None.
+	// +optional
+	Mode RequirementMode `json:"mode,omitempty"`
+
+	// count of different people; default 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=16
+	Count int32 `json:"count,omitempty"`
+
+	// from lists quotas. One person may fill several, but counts once in the total.
+	// +optional
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	From []ApprovalQuota `json:"from,omitempty"`
+
+	// excludes says who may not approve. Default of Production: Requester, OnBehalfOf and ChangeAuthors; elsewhere Requester and OnBehalfOf.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=3
+	// +kubebuilder:validation:XValidation:rule="self.size() == 1 || !('None' in self)",message="None stands alone"
+	Excludes []Exclusion `json:"excludes,omitempty"`
+
+	// unattended is Refuse (default of Production) or Allow.
+	// +optional
+	Unattended Unattended `json:"unattended,omitempty"`
+
+	// maxAgeSeconds after which an approval no longer counts; default 604800, a week.
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=31536000
+	MaxAgeSeconds int32 `json:"maxAgeSeconds,omitempty"`
+}
+
+// QuotaKind says what a quota counts.
+// +kubebuilder:validation:Enum=Group
+type QuotaKind string
+
+// QuotaGroup counts members of a group, as the API server authenticates them.
+const QuotaGroup QuotaKind = "Group"
+
+// ApprovalQuota demands a number of approvals from a group.
+type ApprovalQuota struct {
+	// kind is Group.
+	// +required
+	Kind QuotaKind `json:"kind,omitempty"`
+
+	// name of the group.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Name string `json:"name,omitempty"`
+
+	// count of approvals from this group; default 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=16
+	Count int32 `json:"count,omitempty"`
+}
+
+// RollbackRequirement is what a rollback needs: it goes back to a release that ran here, and needs no other evidence.
+type RollbackRequirement struct {
+	// approvals is how many people have to sign a rollback; default 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=16
+	Approvals *int32 `json:"approvals,omitempty"`
+}

@@ -1,0 +1,152 @@
+package v1alpha1
+
+import corev1 "k8s.io/api/core/v1"
+
+// GatePurpose says what a gate shows.
+// +kubebuilder:validation:Enum=Functional;Stress;Security;Other
+type GatePurpose string
+
+const (
+	// PurposeFunctional is a test of what the release does.
+	PurposeFunctional GatePurpose = "Functional"
+	// PurposeStress is a test of what the release bears.
+	PurposeStress GatePurpose = "Stress"
+	// PurposeSecurity is a test of what the release withstands.
+	PurposeSecurity GatePurpose = "Security"
+	// PurposeOther is any other test; no default requirement asks for it.
+	PurposeOther GatePurpose = "Other"
+)
+
+// Gate is one test that a release has to pass in an environment. Exactly one member says which kind of test;
+// an operator that finds none that it knows never passes the gate.
+// +kubebuilder:validation:XValidation:rule="[has(self.job), has(self.soak)].filter(x, x).size() == 1",message="write exactly one of job and soak"
+type Gate struct {
+	// name of the gate, unique in its list.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="write lower case letters, digits and dashes"
+	Name string `json:"name,omitempty"`
+
+	// purpose says what the gate shows. Requirements of an environment ask for evidence by purpose.
+	// +required
+	Purpose GatePurpose `json:"purpose,omitempty"`
+
+	// timeoutSeconds bounds one attempt; default 600. An attempt that does not end by then did not pass.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=604800
+	TimeoutSeconds int32 `json:"timeoutSeconds,omitempty"`
+
+	// retries is how often a failed attempt is repeated; default 0. Each attempt stays in the record.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10
+	Retries *int32 `json:"retries,omitempty"`
+
+	// job runs an image as a Job in the environment's namespace; its exit code is the verdict.
+	// +optional
+	Job JobGate `json:"job,omitzero"`
+
+	// soak waits and watches: the release stays ready, restarts nothing and does not change.
+	// +optional
+	Soak SoakGate `json:"soak,omitzero"`
+}
+
+// JobGate runs one container. It is narrow on purpose: no ServiceAccount, no host fields, no volumes of the
+// namespace, else whoever edits a pipeline could run anything with the environment's Secrets.
+type JobGate struct {
+	// image of the test, with a tag or, better, a digest.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[a-f0-9]{64})?$') && self.matches('[:@][^/]+$')",message="write host/path:tag or host/path@sha256:digest, in lower case"
+	Image string `json:"image,omitempty"`
+
+	// command replaces the entrypoint of the image.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=4096
+	Command []string `json:"command,omitempty"`
+
+	// args for the command or the entrypoint.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=4096
+	Args []string `json:"args,omitempty"`
+
+	// env sets variables of the test, on top of those that Sluice sets (SLUICE_...).
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Env []GateVariable `json:"env,omitempty"`
+
+	// resources of the container; default: 50m CPU and 64Mi memory requested, 1 CPU and 512Mi memory at most.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// workingDir of the container.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	WorkingDir string `json:"workingDir,omitempty"`
+
+	// scratch is a directory that the test may write to: an empty volume, the only writable place.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/') && self.size() > 1",message="write an absolute path other than /"
+	Scratch string `json:"scratch,omitempty"`
+}
+
+// GateVariable is one environment variable of a test.
+// +kubebuilder:validation:XValidation:rule="[has(self.value), has(self.secretKeyRef)].filter(x, x).size() == 1",message="write exactly one of value and secretKeyRef"
+type GateVariable struct {
+	// name of the variable.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_][A-Za-z0-9_]*$') && !self.startsWith('SLUICE_')",message="write letters, digits and underscores; names that begin with SLUICE_ are set by the operator"
+	Name string `json:"name,omitempty"`
+
+	// value of the variable.
+	// +optional
+	// +kubebuilder:validation:MinLength=0
+	// +kubebuilder:validation:MaxLength=4096
+	Value *string `json:"value,omitempty"`
+
+	// secretKeyRef takes the value from a Secret of the environment's namespace that carries the label
+	// sluice.dev/gate with the pipeline's name.
+	// +optional
+	SecretKeyRef SecretKeyReference `json:"secretKeyRef,omitzero"`
+}
+
+// SecretKeyReference names one key of a Secret.
+type SecretKeyReference struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// key in the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key,omitempty"`
+}
+
+// SoakGate watches the release for a time.
+type SoakGate struct {
+	// durationSeconds for which the release has to stay ready without a restart and without drift.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=604800
+	DurationSeconds int32 `json:"durationSeconds,omitempty"`
+}

@@ -1,0 +1,67 @@
+package delivery
+
+import (
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion"
+)
+
+// InUse returns the exact references of the repositories that something in the namespace still needs: a live pod, an
+// unfinished Job, a ReplicaSet with replicas. They have to stay allowed, else a pod that is lost could not come back.
+// Gates never count: what they run is allowed on its own. Sorted, each once.
+func InUse(in Observed) []string {
+	x := newIndex(in)
+	used := map[string]bool{}
+	note := func(images []promotion.ContainerImage) {
+		for _, i := range images {
+			if reference := running(i.Image, ""); x.repositories[Repository(reference)] && Digest(reference) != "" {
+				used[reference] = true
+			}
+		}
+	}
+	for i := range in.Pods {
+		if pod := &in.Pods[i]; live(pod) && !isGatePod(pod) {
+			note(podImages(pod))
+		}
+	}
+	for i := range in.Jobs {
+		if job := &in.Jobs[i]; !isGate(job.Labels) && !finished(job) {
+			note(containerImages(job.Spec.Template.Spec))
+		}
+	}
+	for i := range in.ReplicaSets {
+		if rs := &in.ReplicaSets[i]; hasReplicas(rs) {
+			note(containerImages(rs.Spec.Template.Spec))
+		}
+	}
+	return slices.Sorted(maps.Keys(used))
+}
+
+// isGate says whether a Job carries the label of a gate.
+func isGate(labels map[string]string) bool {
+	_, gate := labels[v1alpha1.GateLabel]
+	return gate
+}
+
+// isGatePod asks for a Job as the controller too: the label alone is anybody's to set.
+func isGatePod(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	return owner != nil && owner.Kind == "Job" && isGate(pod.Labels)
+}
+
+func finished(job *batchv1.Job) bool {
+	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue
+	})
+}
+
+func hasReplicas(rs *appsv1.ReplicaSet) bool {
+	return rs.Status.Replicas > 0 || orOne(rs.Spec.Replicas) > 0
+}

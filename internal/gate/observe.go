@@ -1,0 +1,204 @@
+package gate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion"
+)
+
+// reasonDeadline is what both the Job's controller and the kubelet say where a deadline passed.
+const reasonDeadline = batchv1.JobReasonDeadlineExceeded
+
+// Observe reads one attempt of a gate from its Job, the pods of the namespace and the events with reason FailedCreate.
+// Whether it passed is decided by the Job's condition, and how it failed by the kubelet's report.
+func Observe(job *batchv1.Job, pods []corev1.Pod, events []corev1.Event) promotion.Run {
+	pod := newestPod(job, pods)
+	run := promotion.Run{
+		Environment: job.Labels[StepLabel],
+		Gate:        job.Labels[v1alpha1.GateLabel],
+		Attempt:     attempt(job),
+		SpecHash:    job.Annotations[v1alpha1.SpecHashAnnotation],
+		Job:         job.Name,
+		UID:         string(job.UID),
+		Image:       runningImage(pod),
+	}
+	failed := condition(job, batchv1.JobFailed)
+	switch {
+	case condition(job, batchv1.JobComplete) != nil:
+		run.State, run.Message = promotion.RunPassed, "exit code 0"
+	case failed != nil:
+		run.State, run.Message = failure(job, failed, pod)
+	case started(pod):
+		run.State = promotion.RunRunning
+	default:
+		run.State, run.Problem = promotion.RunWaiting, problem(job, pod, events)
+	}
+	return run
+}
+
+// attempt is 0, which no gate waits for, where the label is no number.
+func attempt(job *batchv1.Job) int32 {
+	number, err := strconv.ParseInt(job.Labels[v1alpha1.AttemptLabel], 10, 32)
+	if err != nil {
+		return 0
+	}
+	return int32(number)
+}
+
+func condition(job *batchv1.Job, kind batchv1.JobConditionType) *batchv1.JobCondition {
+	for i := range job.Status.Conditions {
+		if c := &job.Status.Conditions[i]; c.Type == kind && c.Status == corev1.ConditionTrue {
+			return c
+		}
+	}
+	return nil
+}
+
+// newestPod is the one that counts: older ones were disrupted and replaced. Nil where there is none.
+func newestPod(job *batchv1.Job, pods []corev1.Pod) *corev1.Pod {
+	var newest *corev1.Pod
+	for i := range pods {
+		pod := &pods[i]
+		if owner := metav1.GetControllerOfNoCopy(pod); owner == nil || owner.UID != job.UID {
+			continue
+		}
+		if newest == nil || younger(pod, newest) {
+			newest = pod
+		}
+	}
+	return newest
+}
+
+func younger(a, b *corev1.Pod) bool {
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return b.CreationTimestamp.Before(&a.CreationTimestamp)
+	}
+	return a.Name > b.Name
+}
+
+// failure says how an attempt failed, or that it showed nothing.
+func failure(job *batchv1.Job, failed *batchv1.JobCondition, pod *corev1.Pod) (promotion.RunState, string) {
+	switch {
+	case failed.Reason == reasonDeadline || pod != nil && pod.Status.Reason == reasonDeadline:
+		return overdue(job, pod)
+	case pod == nil || pod.DeletionTimestamp != nil:
+		return promotion.RunInconclusive, "its pod was deleted before the result was read"
+	}
+	ended := terminated(pod)
+	if ended == nil || !began(ended) {
+		return promotion.RunInconclusive, "the test did not start" + because(pod, ended)
+	}
+	if ended.ExitCode == 0 {
+		return promotion.RunInconclusive, oneLine("the test ended with exit code 0, but its Job failed: " + failed.Message)
+	}
+	return promotion.RunFailed, oneLine(exit(ended) + evicted(pod))
+}
+
+// overdue tells a test that was too slow from one that nobody let start.
+func overdue(job *batchv1.Job, pod *corev1.Pod) (promotion.RunState, string) {
+	limit := deadline(job)
+	if started(pod) {
+		return promotion.RunFailed, fmt.Sprintf("did not end within %d s", limit)
+	}
+	return promotion.RunInconclusive, fmt.Sprintf("did not start within %d s", limit) + because(pod, nil)
+}
+
+// deadline is the gate's timeout, which the pod has; the Job's is longer.
+func deadline(job *batchv1.Job) int64 {
+	switch {
+	case job.Spec.Template.Spec.ActiveDeadlineSeconds != nil:
+		return *job.Spec.Template.Spec.ActiveDeadlineSeconds
+	case job.Spec.ActiveDeadlineSeconds != nil:
+		return *job.Spec.ActiveDeadlineSeconds
+	}
+	return defaultTimeoutSeconds
+}
+
+// started says whether the container of a pod ever ran.
+func started(pod *corev1.Pod) bool {
+	if pod == nil {
+		return false
+	}
+	for _, s := range pod.Status.ContainerStatuses {
+		if s.State.Running != nil || s.State.Terminated != nil && began(s.State.Terminated) {
+			return true
+		}
+	}
+	return false
+}
+
+// began says whether a container that ended ever ran: for one that could not be started the kubelet reports no time, or
+// the runtime the beginning of 1970.
+func began(ended *corev1.ContainerStateTerminated) bool {
+	return !ended.StartedAt.IsZero() && ended.StartedAt.Unix() > 0
+}
+
+func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
+	for _, s := range pod.Status.ContainerStatuses {
+		if s.State.Terminated != nil {
+			return s.State.Terminated
+		}
+	}
+	return nil
+}
+
+// because adds why nothing started, as far as anybody says.
+func because(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
+	text := ""
+	switch {
+	case pod == nil:
+	case ended != nil && ended.Reason != "":
+		text = ended.Reason + ": " + ended.Message
+	default:
+		text = podProblem(pod)
+	}
+	if text == "" {
+		return ""
+	}
+	return oneLine(": " + strings.TrimSuffix(text, ": "))
+}
+
+// exit says how the test ended. What it wrote to its termination log is its own account, and adds to the code only.
+func exit(ended *corev1.ContainerStateTerminated) string {
+	text := fmt.Sprintf("exit code %d", ended.ExitCode)
+	if ended.Reason != "" && ended.Reason != "Error" {
+		text += " (" + ended.Reason + ")"
+	}
+	if ended.Message != "" {
+		text += ": " + ended.Message
+	}
+	return text
+}
+
+// evicted tells of a pod that the kubelet ended, such as one that wrote more than it may.
+func evicted(pod *corev1.Pod) string {
+	if pod.Status.Reason == "" {
+		return ""
+	}
+	return ", " + pod.Status.Reason + ": " + pod.Status.Message
+}
+
+// runningImage is what the kubelet says the test ran, as repository@digest. Empty where it does not say, or names the
+// id of a configuration only.
+func runningImage(pod *corev1.Pod) string {
+	if pod == nil {
+		return ""
+	}
+	for _, s := range pod.Status.ContainerStatuses {
+		image := s.ImageID
+		if _, rest, found := strings.Cut(image, "://"); found {
+			image = rest
+		}
+		if strings.Contains(image, "@") {
+			return image
+		}
+	}
+	return ""
+}

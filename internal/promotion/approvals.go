@@ -1,0 +1,116 @@
+package promotion
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// tally is what the approvals of a promotion come to.
+type tally struct {
+	statuses []v1alpha1.ApprovalStatus
+	// rejection is final; nil where nobody rejected.
+	rejection *v1alpha1.Approval
+	// missing says what is still needed; empty where enough people signed.
+	missing string
+}
+
+// count judges every approval of this promotion: by person, by group, by what was signed, and when.
+func (v *visit) count(needed v1alpha1.ApprovalRequirement, evidenceHash string) tally {
+	approvals := slices.Clone(v.site.Approvals)
+	slices.SortFunc(approvals, func(a, b *v1alpha1.Approval) int { return compareAge(a, b) })
+	excluded := excludedPersons(v.promotion().Spec, needed.Excludes)
+	var t tally
+	persons := map[string]*v1alpha1.Approval{}
+	for i, a := range approvals {
+		status := approvalStatus(a)
+		if a.Spec.Decision == v1alpha1.DecisionRejected {
+			t.rejection = a
+			t.statuses = append(t.statuses, status)
+			continue
+		}
+		status.Reason = v.whyIgnored(a, approvals[i+1:], needed, evidenceHash)
+		if status.Reason == "" && slices.Contains(excluded, a.Spec.Approver.Username) {
+			status.Reason = v1alpha1.IgnoredRequesterExcluded
+		}
+		if status.Reason != "" {
+			status.State = v1alpha1.ApprovalIgnored
+		} else {
+			persons[a.Spec.Approver.Username] = a
+		}
+		t.statuses = append(t.statuses, status)
+	}
+	t.missing = missing(persons, needed)
+	return t
+}
+
+// whyIgnored returns why an approval does not count; empty where nothing about it speaks against it.
+func (v *visit) whyIgnored(a *v1alpha1.Approval, later []*v1alpha1.Approval, needed v1alpha1.ApprovalRequirement, evidenceHash string) string {
+	again := func(other *v1alpha1.Approval) bool { return other.Spec.Approver.Username == a.Spec.Approver.Username }
+	switch {
+	case a.Spec.PromotionRef.UID != v.uid() || a.Spec.Approver.Username == "":
+		return v1alpha1.IgnoredEvidenceChanged
+	case slices.ContainsFunc(later, again):
+		return v1alpha1.IgnoredReplaced
+	case a.Spec.ReleaseHash != v.status.ReleaseHash || a.Spec.EvidenceHash != evidenceHash:
+		return v1alpha1.IgnoredEvidenceChanged
+	case len(needed.From) > 0 && !inAnyGroup(a, needed.From):
+		return v1alpha1.IgnoredNotInRequiredGroup
+	case v.tooOld(a, needed.MaxAgeSeconds):
+		return v1alpha1.IgnoredTooOld
+	}
+	return ""
+}
+
+// tooOld says whether an approval is older than the Environment allows. Its age is never negative, should the API
+// server's clock be ahead of the operator's.
+func (v *visit) tooOld(a *v1alpha1.Approval, maxAge int32) bool {
+	created := a.CreationTimestamp
+	return v.overdue(&created, time.Duration(maxAge)*time.Second)
+}
+
+func inAnyGroup(a *v1alpha1.Approval, quotas []v1alpha1.ApprovalQuota) bool {
+	return slices.ContainsFunc(quotas, func(q v1alpha1.ApprovalQuota) bool { return slices.Contains(a.Spec.Approver.Groups, q.Name) })
+}
+
+// missing says how many persons are still needed, and of which groups; empty where none.
+func missing(persons map[string]*v1alpha1.Approval, needed v1alpha1.ApprovalRequirement) string {
+	if needed.Mode != v1alpha1.RequirementRequired {
+		return ""
+	}
+	var groups []string
+	for _, quota := range needed.From {
+		members := int32(0)
+		for _, a := range persons {
+			if slices.Contains(a.Spec.Approver.Groups, quota.Name) {
+				members++
+			}
+		}
+		if members < quota.Count {
+			groups = append(groups, fmt.Sprintf("%d from group %s", quota.Count-members, quota.Name))
+		}
+	}
+	lacking := needed.Count - int32(len(persons)) //nolint:gosec // at most 64 approvals are ever listed.
+	switch {
+	case lacking > 0 && len(groups) > 0:
+		return fmt.Sprintf("%d of %d approvals, among them %s", lacking, needed.Count, strings.Join(groups, " and "))
+	case lacking > 0:
+		return fmt.Sprintf("%d of %d approvals", lacking, needed.Count)
+	case len(groups) > 0:
+		return "approvals: " + strings.Join(groups, " and ")
+	}
+	return ""
+}
+
+func approvalStatus(a *v1alpha1.Approval) v1alpha1.ApprovalStatus {
+	signed := a.CreationTimestamp
+	return v1alpha1.ApprovalStatus{
+		Approver: pick(a.Spec.Approver.Username == "", "(unknown)", a.Spec.Approver.Username),
+		Decision: a.Spec.Decision, State: v1alpha1.ApprovalCounted,
+		SignTime: &signed, Comment: a.Spec.Comment,
+		ApprovalRef: v1alpha1.ApprovalReference{Name: a.Name, UID: string(a.UID)},
+	}
+}

@@ -1,0 +1,126 @@
+package promotion
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// MaxReferences is how many exact references a Namespace may list: annotations of one object hold 256 KiB
+// (k8s.io/apimachinery, TotalAnnotationSizeLimitB), and a reference may take 255 bytes of repository and 72 of digest.
+const MaxReferences = 600
+
+// EnforcedCopy is what the API server enforces in a namespace: the labels and annotations sluice.dev/... of the
+// Namespace, parsed. The zero value is a Namespace that Sluice has not touched.
+type EnforcedCopy struct {
+	// Lock in force; empty where the namespace is not locked.
+	Lock v1alpha1.Lock
+	// Tier of the Environment.
+	Tier v1alpha1.Tier
+	// Images are the exact references that may run.
+	Images []string
+	// Pins hold the current reference of each owned repository, by repository.
+	Pins map[string]string
+	// Owners hold the pipeline, as namespace/name, that owns a repository, by repository.
+	Owners map[string]string
+	// Adopted holds the digest of each image string seen at adoption, by string.
+	Adopted map[string]string
+	// Others are exact references of unmanaged images that ran at adoption.
+	Others []string
+	// Prefixes are allowed prefixes and references of unmanaged images.
+	Prefixes []string
+	// Unmanaged says whether images of no pipeline may run.
+	Unmanaged v1alpha1.UnmanagedImages
+	// GateImages may run in the operator's Jobs only.
+	GateImages []string
+}
+
+// ParseEnforced reads the enforced copy from a Namespace.
+func ParseEnforced(ns *corev1.Namespace) EnforcedCopy {
+	if ns == nil {
+		return EnforcedCopy{Pins: map[string]string{}, Owners: map[string]string{}, Adopted: map[string]string{}}
+	}
+	notes := ns.Annotations
+	c := EnforcedCopy{
+		Lock:       v1alpha1.Lock(ns.Labels[v1alpha1.LockLabel]),
+		Tier:       v1alpha1.Tier(ns.Labels[v1alpha1.EnvironmentLabel]),
+		Images:     strings.Fields(notes[v1alpha1.ImagesAnnotation]),
+		Pins:       map[string]string{},
+		Owners:     parsePairs(notes[v1alpha1.OwnersAnnotation]),
+		Adopted:    parsePairs(notes[v1alpha1.AdoptedAnnotation]),
+		Others:     strings.Fields(notes[v1alpha1.OthersAnnotation]),
+		Prefixes:   strings.Fields(notes[v1alpha1.PrefixesAnnotation]),
+		Unmanaged:  v1alpha1.UnmanagedImages(notes[v1alpha1.UnmanagedAnnotation]),
+		GateImages: strings.Fields(notes[v1alpha1.GateImagesAnnotation]),
+	}
+	for _, reference := range strings.Fields(notes[v1alpha1.PinsAnnotation]) {
+		repository, _, _ := strings.Cut(reference, "@")
+		c.Pins[repository] = reference
+	}
+	return c
+}
+
+// Labels returns the labels of the Namespace that express the copy. An empty value means: no such label.
+func (c EnforcedCopy) Labels() map[string]string {
+	return map[string]string{
+		v1alpha1.LockLabel:        string(c.Lock),
+		v1alpha1.EnvironmentLabel: string(c.Tier),
+	}
+}
+
+// Annotations returns the annotations of the Namespace that express the copy. An empty value means: no such annotation.
+func (c EnforcedCopy) Annotations() map[string]string {
+	pins := slices.Sorted(maps.Values(c.Pins))
+	return map[string]string{
+		v1alpha1.ImagesAnnotation:     joinSorted(c.Images),
+		v1alpha1.PinsAnnotation:       strings.Join(pins, " "),
+		v1alpha1.OwnersAnnotation:     joinPairs(c.Owners),
+		v1alpha1.AdoptedAnnotation:    joinPairs(c.Adopted),
+		v1alpha1.OthersAnnotation:     joinSorted(c.Others),
+		v1alpha1.PrefixesAnnotation:   joinSorted(c.Prefixes),
+		v1alpha1.UnmanagedAnnotation:  string(c.Unmanaged),
+		v1alpha1.GateImagesAnnotation: joinSorted(c.GateImages),
+	}
+}
+
+// Equal says whether two copies enforce the same.
+func (c EnforcedCopy) Equal(other EnforcedCopy) bool {
+	return maps.Equal(c.Labels(), other.Labels()) && maps.Equal(c.Annotations(), other.Annotations())
+}
+
+// Clone returns a copy that shares nothing.
+func (c EnforcedCopy) Clone() EnforcedCopy {
+	c.Images, c.Others = slices.Clone(c.Images), slices.Clone(c.Others)
+	c.Prefixes, c.GateImages = slices.Clone(c.Prefixes), slices.Clone(c.GateImages)
+	c.Pins, c.Owners, c.Adopted = maps.Clone(c.Pins), maps.Clone(c.Owners), maps.Clone(c.Adopted)
+	return c
+}
+
+// parsePairs reads "key=value key=value"; the last "=" separates, as image strings hold none after it.
+func parsePairs(text string) map[string]string {
+	pairs := map[string]string{}
+	for _, field := range strings.Fields(text) {
+		if i := strings.LastIndex(field, "="); i > 0 {
+			pairs[field[:i]] = field[i+1:]
+		}
+	}
+	return pairs
+}
+
+func joinPairs(pairs map[string]string) string {
+	fields := make([]string, 0, len(pairs))
+	for key, value := range pairs {
+		fields = append(fields, key+"="+value)
+	}
+	return joinSorted(fields)
+}
+
+func joinSorted(fields []string) string {
+	sorted := slices.Clone(fields)
+	slices.Sort(sorted)
+	return strings.Join(slices.Compact(sorted), " ")
+}

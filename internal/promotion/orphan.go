@@ -1,0 +1,63 @@
+package promotion
+
+import (
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// Orphaned says whether a holder's Promotion is not there to go on: deleted, made again under the same name, or started
+// anew through other environments. The Promotion is the one found under the holder's reference; nil where there is none.
+func Orphaned(holder v1alpha1.Holder, found *v1alpha1.Promotion, namespace string) bool {
+	if found == nil || string(found.UID) != holder.PromotionRef.UID {
+		return true
+	}
+	return found.Status.Pipeline.UID != "" && !selectsNamespace(found, namespace)
+}
+
+// DecideOrphan says what to do about a slot whose Promotion is gone: bring the stable release back, unless the holder says
+// Hold, write the record, give the slot back. The snapshot needs Now, the Site of the namespace, and the Records.
+func DecideOrphan(snapshot Snapshot, namespace string, holder v1alpha1.Holder) Plan {
+	snapshot.Promotion = ghost(namespace, holder)
+	d := &decision{snapshot: snapshot, status: *snapshot.Promotion.Status.DeepCopy()}
+	v := d.visits()[0]
+	if v.stable() == nil || holder.OnFailure == v1alpha1.HoldOnFailure {
+		v.progress.State = v1alpha1.StateFailed
+	}
+	v.goOn()
+	if v.progress.State == v1alpha1.StateRollbackFailed && v.ownRecord() == nil {
+		v.recordEnd(v1alpha1.ResultFailed)
+	}
+	return Plan{Effects: d.effects, Wake: d.wake}
+}
+
+// ghost stands in for the Promotion, made of what it left in the Environment.
+func ghost(namespace string, holder v1alpha1.Holder) *v1alpha1.Promotion {
+	_, pipeline, _ := strings.Cut(holder.Pipeline, "/")
+	const environment = "orphaned"
+	images := make([]v1alpha1.PipelineImage, 0, len(holder.Images))
+	for _, image := range holder.Images {
+		images = append(images, v1alpha1.PipelineImage{Name: image.Name, Repository: image.Repository, Workloads: v1alpha1.WorkloadsOptional})
+	}
+	p := &v1alpha1.Promotion{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: holder.PromotionRef.Namespace, Name: holder.PromotionRef.Name, UID: types.UID(holder.PromotionRef.UID),
+		},
+		Spec: v1alpha1.PromotionSpec{PipelineRef: v1alpha1.LocalPipelineReference{Name: pipeline}},
+		Status: v1alpha1.PromotionStatus{
+			ReleaseHash: holder.ReleaseHash, Images: holder.Images,
+			Pipeline: v1alpha1.PipelineSnapshot{UID: "orphaned", Generation: 1, Images: images, Environments: []v1alpha1.PipelineEnvironment{
+				{Name: environment, EnvironmentRef: v1alpha1.EnvironmentReference{Namespace: namespace}, OnFailure: holder.OnFailure},
+			}},
+			Environments: []v1alpha1.EnvironmentProgress{{
+				Name: environment, State: v1alpha1.StateRollingBack, Cause: v1alpha1.CausePromotionDeleted,
+				Message: "the Promotion was deleted while it was at work", StartTime: holder.SinceTime, RollbackTime: holder.SinceTime,
+				EnvironmentRef: v1alpha1.ObservedEnvironmentReference{Namespace: namespace},
+			}},
+		},
+	}
+	return p
+}

@@ -1,0 +1,128 @@
+package promotion
+
+import (
+	"cmp"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// newest returns the newest record of those that match; newer is (creationTimestamp, name), so that the order is the
+// same for everybody who reads.
+func newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecord) bool) *v1alpha1.ReleaseRecord {
+	var found *v1alpha1.ReleaseRecord
+	for _, r := range records {
+		if match(r) && (found == nil || compareAge(r, found) > 0) {
+			found = r
+		}
+	}
+	return found
+}
+
+// compareAge orders objects from old to new.
+func compareAge(a, b metav1.Object) int {
+	at, bt := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+	return cmp.Or(at.Compare(bt.Time), cmp.Compare(a.GetName(), b.GetName()))
+}
+
+// newestOf returns the newest record of a release in a namespace: the evidence, whole.
+func newestOf(records []*v1alpha1.ReleaseRecord, namespace, releaseHash string) *v1alpha1.ReleaseRecord {
+	return newest(records, func(r *v1alpha1.ReleaseRecord) bool {
+		return r.Namespace == namespace && r.Spec.ReleaseHash == releaseHash
+	})
+}
+
+// Stable returns the newest record Passed or Adopted in a namespace, whose release a rollback brings back; nil where
+// there is none.
+func Stable(records []*v1alpha1.ReleaseRecord, namespace string) *v1alpha1.ReleaseRecord {
+	return newest(records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == namespace && good(r) })
+}
+
+func good(r *v1alpha1.ReleaseRecord) bool {
+	return r.Spec.Result == v1alpha1.ResultPassed || r.Spec.Result == v1alpha1.ResultAdopted
+}
+
+func (v *visit) stable() *v1alpha1.ReleaseRecord { return Stable(v.snapshot.Records, v.namespace()) }
+
+// ownRecord is the record that this Promotion left here; nil as long as it did not.
+func (v *visit) ownRecord() *v1alpha1.ReleaseRecord {
+	i := slices.IndexFunc(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool {
+		return r.Namespace == v.namespace() && r.Spec.Promotion.UID == v.uid()
+	})
+	if i < 0 {
+		return nil
+	}
+	return v.snapshot.Records[i]
+}
+
+// recordEnd writes the record of how the stay here ended. The state follows when the record is there: it is what others
+// rely on, and its arrival brings the next pass.
+func (v *visit) recordEnd(result v1alpha1.RecordResult) {
+	if v.gone() {
+		return
+	}
+	v.do(CreateRecord{Record: v.record(result)})
+}
+
+func (v *visit) record(result v1alpha1.RecordResult) *v1alpha1.ReleaseRecord {
+	p, env := v.promotion(), v.site.Environment
+	spec := v1alpha1.ReleaseRecordSpec{
+		PipelineRef:    v1alpha1.PipelineReference{Namespace: p.Namespace, Name: p.Spec.PipelineRef.Name},
+		ReleaseHash:    v.status.ReleaseHash,
+		Images:         v.status.Images,
+		Environment:    v1alpha1.RecordedEnvironment{UID: string(env.UID), Generation: max(env.Generation, 1), Tier: env.Spec.Tier},
+		Promotion:      v.recordedPromotion(),
+		Result:         result,
+		Cause:          v.progress.Cause,
+		Message:        v.progress.Message,
+		Gates:          v.progress.Gates,
+		Approvals:      v.progress.Approvals,
+		StartTime:      v.progress.StartTime,
+		CompletionTime: v.now(),
+	}
+	if last := newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == v.namespace() }); last != nil {
+		spec.PreviousHash = RecordHash(last)
+	}
+	return &v1alpha1.ReleaseRecord{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: v.namespace(),
+			Name:      RecordName(p.Spec.PipelineRef.Name, v.status.ReleaseHash, v.uid()),
+			Labels:    map[string]string{v1alpha1.PipelineLabel: p.Spec.PipelineRef.Name},
+		},
+		Spec: spec,
+	}
+}
+
+func (v *visit) recordedPromotion() v1alpha1.RecordedPromotion {
+	p := v.promotion()
+	return v1alpha1.RecordedPromotion{
+		Namespace: p.Namespace, Name: p.Name, UID: string(p.UID), Intent: p.Spec.Intent,
+		RequestedBy: p.Spec.RequestedBy.Username,
+		OnBehalfOf:  p.Spec.OnBehalfOf, Reason: p.Spec.Reason, Changes: p.Spec.Changes,
+	}
+}
+
+// conclude takes over what the record says, and gives the slot back.
+func (v *visit) conclude(record *v1alpha1.ReleaseRecord) {
+	rollingBack := v.progress.State == v1alpha1.StateRollingBack
+	switch record.Spec.Result {
+	case v1alpha1.ResultPassed:
+		v.progress.State = v1alpha1.StatePassed
+	case v1alpha1.ResultRolledBack:
+		v.progress.State = v1alpha1.StateRolledBack
+	default:
+		if v.progress.State != v1alpha1.StateRollbackFailed {
+			v.progress.State = pick(rollingBack, v1alpha1.StateRollbackFailed, v1alpha1.StateFailed)
+		}
+	}
+	v.progress.Cause, v.progress.Message = record.Spec.Cause, record.Spec.Message
+	v.progress.Gates, v.progress.Approvals = record.Spec.Gates, record.Spec.Approvals
+	v.progress.StartTime, v.progress.CompletionTime = record.Spec.StartTime, record.Spec.CompletionTime
+	v.progress.Reasons = nil
+	v.progress.RecordRef = v1alpha1.RecordReference{Name: record.Name}
+	if v.holding() {
+		v.release()
+	}
+}

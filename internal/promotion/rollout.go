@@ -1,0 +1,75 @@
+package promotion
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// runs says whether a workload's template names a repository.
+func (w Workload) runs(repository string) bool {
+	return slices.ContainsFunc(w.Images, func(i ContainerImage) bool { return repositoryOf(i.Image) == repository })
+}
+
+// carries says whether the template names the given images exactly, wherever it names their repositories.
+func (w Workload) carries(images []v1alpha1.Image) bool { return agree(w.Images, images) }
+
+// runsOnly says whether a pod runs the given images exactly, wherever it runs their repositories.
+func (p Pod) runsOnly(images []v1alpha1.Image) bool { return agree(p.Images, images) }
+
+func agree(have []ContainerImage, want []v1alpha1.Image) bool {
+	for _, image := range want {
+		for _, container := range have {
+			if repositoryOf(container.Image) == image.Repository && container.Image != image.Reference() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// rolloutOf says what the rollout of a touched workload waits for; nothing where every live pod runs the images and is
+// ready. It looks at pods, not at what the workload's controller calls done: that is said of partitions and of
+// zero replicas while old pods run.
+func rolloutOf(w Workload, images []v1alpha1.Image, namespace string) []v1alpha1.Reason {
+	if w.Kind == "CronJob" {
+		return nil
+	}
+	old, unready := 0, 0
+	problem := w.Problem
+	for _, pod := range w.Pods {
+		switch {
+		case !pod.runsOnly(images):
+			old++
+		case !pod.Ready:
+			unready++
+			if problem == "" && pod.Problem != "" {
+				problem = "pod " + pod.Name + ": " + pod.Problem
+			}
+		}
+	}
+	if old == 0 && unready == 0 && w.Settled {
+		return nil
+	}
+	return []v1alpha1.Reason{stuckRollout(w, old, problem, namespace)}
+}
+
+func stuckRollout(w Workload, old int, problem, namespace string) v1alpha1.Reason {
+	target := strings.ToLower(w.Kind) + "/" + w.Name
+	switch {
+	case w.Paused:
+		return v1alpha1.NewReason(v1alpha1.ReasonRolloutPaused, "%s %s is paused; kubectl rollout resume %s -n %s", w.Kind, w.Name, target, namespace)
+	case w.Partitioned && old > 0:
+		return v1alpha1.NewReason(v1alpha1.ReasonRolloutPartitioned,
+			"StatefulSet %s keeps %d pods of the old revision: set spec.updateStrategy.rollingUpdate.partition to 0", w.Name, old)
+	case w.OnDelete && old > 0:
+		return v1alpha1.NewReason(v1alpha1.ReasonPodsMustBeDeleted,
+			"%s %s changes pods only when they are deleted (updateStrategy OnDelete), and %d old ones live: delete them", w.Kind, w.Name, old)
+	case strings.Contains(problem, "forbidden") || strings.Contains(problem, "denied"):
+		return v1alpha1.NewReason(v1alpha1.ReasonAdmissionRefused, "%s %s cannot make pods: %s", w.Kind, w.Name, problem)
+	case problem != "":
+		return v1alpha1.NewReason(v1alpha1.ReasonRollingOut, "%s %s is rolling out: %s", w.Kind, w.Name, problem)
+	}
+	return v1alpha1.NewReason(v1alpha1.ReasonRollingOut, "%s %s is rolling out; kubectl rollout status %s -n %s", w.Kind, w.Name, target, namespace)
+}

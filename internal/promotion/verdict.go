@@ -1,0 +1,42 @@
+package promotion
+
+import "github.com/sluice-dev/sluice/api/v1alpha1"
+
+// VerdictState is what a check says.
+type VerdictState int
+
+const (
+	// Ready means that nothing stands in the way.
+	Ready VerdictState = iota
+	// Pending means that something has to happen first; the Promotion waits for it.
+	Pending
+	// Refused means that the Promotion ends.
+	Refused
+)
+
+// Verdict is the answer of one check about one environment.
+type Verdict struct {
+	// State: Ready, Pending or Refused.
+	State VerdictState
+	// Reasons why it is not Ready.
+	Reasons []v1alpha1.Reason
+	// Cause with which the Promotion ends where it is Refused.
+	Cause v1alpha1.EnvironmentCause
+}
+
+func ready() Verdict { return Verdict{} }
+
+func pending(reasons ...v1alpha1.Reason) Verdict { return Verdict{State: Pending, Reasons: reasons} }
+
+func refused(cause v1alpha1.EnvironmentCause, reason v1alpha1.Reason) Verdict {
+	return Verdict{State: Refused, Reasons: []v1alpha1.Reason{reason}, Cause: cause}
+}
+
+// and joins two verdicts: the graver state, all the reasons.
+func (a Verdict) and(b Verdict) Verdict {
+	joined := Verdict{State: max(a.State, b.State), Reasons: append(a.Reasons, b.Reasons...), Cause: a.Cause}
+	if b.State == Refused && a.State != Refused {
+		joined.Cause = b.Cause
+	}
+	return joined
+}

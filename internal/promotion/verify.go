@@ -1,0 +1,310 @@
+package promotion
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// announceSeconds is how long a gate may take and still go without a status write of its own between two others.
+const announceSeconds = 120
+
+// keepJobSeconds is how long a finished Job stays beyond the time that all gates together may take: its result is read
+// from it, perhaps by an operator that was away for a day.
+const keepJobSeconds = 2 * 24 * 3600
+
+// verify runs the gates in order. They count only if the release did not change under them.
+func (v *visit) verify() {
+	v.progress.Reasons = nil
+	if v.yields() {
+		return
+	}
+	if reasons := v.inTheWay(); len(reasons) > 0 {
+		v.wait(reasons...)
+		if v.overdue(v.progress.DeployTime, v.rolloutTimeout()+v.gatesTimeout()) {
+			v.fail(v1alpha1.CauseGateInconclusive, "gates could not be finished: "+reasons[0].Message)
+		}
+		return
+	}
+	if drift := v.drift(); drift != "" {
+		v.fail(v1alpha1.CauseDrifted, drift+"; gates count only if the release does not change under them")
+		return
+	}
+	gates := v.gates()
+	if zero := v.scaledToZero(); zero != "" && len(gates) > 0 {
+		v.waitScaledUp(zero)
+		return
+	}
+	before := v.progress.Gates
+	v.progress.Gates = v.gateStatuses(gates)
+	for i, gate := range gates {
+		status := &v.progress.Gates[i]
+		v.run(gate, status, previousStatus(before, gate.Name))
+		switch status.State {
+		case v1alpha1.GatePassed:
+			continue
+		case v1alpha1.GateFailed:
+			v.fail(v1alpha1.CauseGateFailed, gateMessage(*status))
+		case v1alpha1.GateInconclusive, v1alpha1.GateErrored:
+			v.fail(v1alpha1.CauseGateInconclusive, gateMessage(*status))
+		}
+		if gate.TimeoutSeconds > 0 && gate.TimeoutSeconds <= announceSeconds {
+			v.keepQuiet(before, i)
+		}
+		return
+	}
+	v.recordPassed(before)
+}
+
+// recordPassed writes the record of a pass. Until it is there the status stays as it was: the record's arrival brings
+// the pass that writes it all at once.
+func (v *visit) recordPassed(before []v1alpha1.GateStatus) {
+	v.recordEnd(v1alpha1.ResultPassed)
+	if len(before) > 0 {
+		v.progress.Gates = before
+	}
+	v.wait(v.lastReasons()...)
+}
+
+// keepQuiet leaves the status as it is while a short gate follows a gate that passed, where the first was announced.
+func (v *visit) keepQuiet(before []v1alpha1.GateStatus, index int) {
+	if index > 0 && len(before) == len(v.progress.Gates) && v.progress.Gates[index].State == v1alpha1.GateRunning &&
+		len(v.progress.Reasons) == 1 && v.progress.Reasons[0].Type == v1alpha1.ReasonGateRunning {
+		v.progress.Gates = before
+		v.progress.Reasons = v.lastReasons()
+	}
+}
+
+// lastReasons are those that the status held before this pass.
+func (v *visit) lastReasons() []v1alpha1.Reason {
+	if v.index < len(v.promotion().Status.Environments) {
+		return v.promotion().Status.Environments[v.index].Reasons
+	}
+	return nil
+}
+
+func (v *visit) gateStatuses(gates []declaredGate) []v1alpha1.GateStatus {
+	statuses := make([]v1alpha1.GateStatus, 0, len(gates))
+	for _, g := range gates {
+		statuses = append(statuses, v1alpha1.GateStatus{
+			Name: g.Name, Purpose: g.Purpose, DeclaredBy: g.by, State: v1alpha1.GatePending, SpecHash: GateHash(g.Gate),
+		})
+	}
+	return statuses
+}
+
+// run takes one gate a step further and says in its status how it stands.
+func (v *visit) run(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
+	switch {
+	case gate.Job.Image != "":
+		v.runJob(gate, status, before)
+	case gate.Soak.DurationSeconds > 0:
+		v.runSoak(gate, status, before)
+	default:
+		status.State = v1alpha1.GateErrored
+		status.Message = "this operator knows no kind of gate that this one names; upgrade the operator, or write job or soak"
+	}
+}
+
+func (v *visit) runJob(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
+	run := v.lastRun(gate.Name, status.SpecHash)
+	if run == nil {
+		v.startAttempt(gate, status, 1)
+		return
+	}
+	if open := run.State == RunRunning || run.State == RunWaiting; open {
+		v.keepRunning(gate, status, before, *run)
+		return
+	}
+	if run.State != RunPassed && run.Attempt <= gate.retries() {
+		v.startAttempt(gate, status, run.Attempt+1)
+		v.progress.Reasons = []v1alpha1.Reason{v1alpha1.NewReason(v1alpha1.ReasonGateRetrying,
+			"gate %s runs again, attempt %d of %d, after: %s", gate.Name, run.Attempt+1, gate.retries()+1, run.Message)}
+		return
+	}
+	status.Attempts, status.JobRef = ptr(run.Attempt), v1alpha1.JobReference{Name: run.Job, UID: run.UID}
+	status.Message, status.Image = v1alpha1.Clip(run.Message, 1024), run.Image
+	status.StartTime, status.CompletionTime = run.Started, run.Completed
+	switch run.State {
+	case RunPassed:
+		status.State = v1alpha1.GatePassed
+	case RunFailed:
+		status.State = v1alpha1.GateFailed
+	default:
+		status.State = v1alpha1.GateInconclusive
+	}
+}
+
+// keepRunning says that an attempt runs. What was written when it started stays as it is.
+func (v *visit) keepRunning(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus, run Run) {
+	if before.State == v1alpha1.GateRunning && value(before.Attempts) == run.Attempt && before.SpecHash == status.SpecHash {
+		*status = before
+	} else {
+		status.State, status.Attempts, status.StartTime = v1alpha1.GateRunning, ptr(run.Attempt), v.now()
+		status.JobRef = v1alpha1.JobReference{Name: run.Job}
+	}
+	if retry := v.lastReasons(); run.Attempt > 1 && run.Problem == "" && len(retry) == 1 && retry[0].Type == v1alpha1.ReasonGateRetrying {
+		v.wait(retry...)
+		return
+	}
+	v.waitRun(gate, run)
+}
+
+func (v *visit) waitRun(gate declaredGate, run Run) {
+	if run.State == RunWaiting && run.Problem != "" {
+		v.wait(v1alpha1.NewReason(v1alpha1.ReasonGateCannotStart,
+			"gate %s cannot start: %s; mend that, and it goes on by itself (kubectl describe job %s -n %s)", gate.Name, run.Problem, run.Job, v.namespace()))
+		return
+	}
+	v.wait(v.running(gate, run.Job))
+}
+
+func (v *visit) running(gate declaredGate, job string) v1alpha1.Reason {
+	return v1alpha1.NewReason(v1alpha1.ReasonGateRunning,
+		"gate %s runs, gates run in the order listed; kubectl logs -f job/%s -n %s", gate.Name, job, v.namespace())
+}
+
+// startAttempt creates the Job of an attempt. Its name is the same whenever this is decided, so that there is one.
+func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, attempt int32) {
+	job := JobName(v.uid(), v.step.Name, status.SpecHash, gate.Name, attempt)
+	v.do(StartGate{
+		Namespace: v.namespace(), Job: job, Gate: gate.Gate, Attempt: attempt, SpecHash: status.SpecHash,
+		KeepSeconds: int32(v.gatesTimeout().Seconds()) + keepJobSeconds,
+		Promotion:   v.reference(), Pipeline: v.pipelineKey(), Environment: v.step.Name,
+		ReleaseHash: v.status.ReleaseHash, Images: v.status.Images,
+	})
+	status.State = v1alpha1.GateRunning
+	status.Attempts = ptr(attempt)
+	status.StartTime, status.CompletionTime = v.now(), nil
+	status.JobRef = v1alpha1.JobReference{Name: job}
+	v.wait(v.running(gate, job))
+}
+
+// lastRun is the newest attempt of a gate as it is written now; nil before the first.
+func (v *visit) lastRun(gate, specHash string) *Run {
+	var last *Run
+	for i, run := range v.site.Runs {
+		if run.Environment == v.step.Name && run.Gate == gate && run.SpecHash == specHash && (last == nil || run.Attempt > last.Attempt) {
+			last = &v.site.Runs[i]
+		}
+	}
+	return last
+}
+
+// stopGates ends attempts that still run: nobody waits for their verdict any more.
+func (v *visit) stopGates() {
+	for _, run := range v.site.Runs {
+		if run.Environment == v.step.Name && (run.State == RunRunning || run.State == RunWaiting) {
+			v.do(StopGate{Namespace: v.namespace(), Job: run.Job})
+		}
+	}
+}
+
+// runSoak watches the release for a time: ready, without a restart.
+func (v *visit) runSoak(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
+	restarts, unready := int32(0), ""
+	for _, w := range v.site.Workloads {
+		if !w.Ignored && !w.Settled {
+			unready = w.Kind + " " + w.Name + " is not ready"
+		}
+		for _, pod := range w.Pods {
+			restarts += pod.Restarts
+		}
+	}
+	status.State, status.StartTime, status.Attempts = v1alpha1.GateRunning, before.StartTime, ptr(int32(1))
+	status.RestartsAtStart = before.RestartsAtStart
+	if status.StartTime == nil {
+		status.StartTime, status.RestartsAtStart = v.now(), ptr(restarts)
+	}
+	switch {
+	case unready != "":
+		status.State, status.Message = v1alpha1.GateFailed, unready
+	case restarts > value(status.RestartsAtStart):
+		status.State, status.Message = v1alpha1.GateFailed, fmt.Sprintf("%d container restarts", restarts-value(status.RestartsAtStart))
+	case v.overdue(status.StartTime, seconds(gate.Soak.DurationSeconds)):
+		status.State, status.Message = v1alpha1.GatePassed, fmt.Sprintf("ready for %s, no restart, no drift", seconds(gate.Soak.DurationSeconds))
+	default:
+		v.wait(v1alpha1.NewReason(v1alpha1.ReasonGateRunning, "gate %s watches the release until %s", gate.Name,
+			status.StartTime.Add(seconds(gate.Soak.DurationSeconds)).UTC().Format("2006-01-02 15:04:05 MST")))
+		return
+	}
+	status.CompletionTime = v.now()
+}
+
+// drift says what runs that is not the release; empty where all is as it was deployed. That a pod is not ready is no
+// drift, and neither is a pod more or less.
+func (v *visit) drift() string {
+	for _, w := range v.site.Workloads {
+		if w.Ignored {
+			continue
+		}
+		if !w.carries(v.status.Images) {
+			return fmt.Sprintf("%s %s was changed while gates ran: it names %s", w.Kind, w.Name, foreign(w.Images, v.status.Images))
+		}
+		for _, pod := range w.Pods {
+			if !pod.runsOnly(v.status.Images) {
+				return fmt.Sprintf("pod %s of %s %s runs %s", pod.Name, w.Kind, w.Name, foreign(pod.Images, v.status.Images))
+			}
+		}
+	}
+	return ""
+}
+
+func foreign(have []ContainerImage, want []v1alpha1.Image) string {
+	for _, container := range have {
+		if !agree([]ContainerImage{container}, want) {
+			return container.Image
+		}
+	}
+	return "another image"
+}
+
+// scaledToZero names an image of the release of which no pod is wanted anywhere; empty where there is none.
+func (v *visit) scaledToZero() string {
+	for _, image := range v.status.Pipeline.Images {
+		wanted, found := false, false
+		for _, w := range v.site.Workloads {
+			if !w.Ignored && w.runs(image.Repository) {
+				found = true
+				wanted = wanted || w.Desired > 0 || w.Kind == "CronJob"
+			}
+		}
+		if found && !wanted && v.inRelease(image.Repository) {
+			return image.Repository
+		}
+	}
+	return ""
+}
+
+func (v *visit) waitScaledUp(repository string) {
+	if v.overdue(v.progress.DeployTime, v.rolloutTimeout()) {
+		v.fail(v1alpha1.CauseGateInconclusive, "no pod of "+repository+" was wanted for "+v.rolloutTimeout().String()+": a gate would have measured nothing")
+		return
+	}
+	v.wait(v1alpha1.NewReason(v1alpha1.ReasonWorkloadScaledToZero,
+		"every workload in %s that runs %s is scaled to zero, so that a gate would measure nothing; kubectl scale --replicas=1 -n %s ...", v.namespace(), repository, v.namespace()))
+}
+
+func previousStatus(before []v1alpha1.GateStatus, name string) v1alpha1.GateStatus {
+	i := slices.IndexFunc(before, func(s v1alpha1.GateStatus) bool { return s.Name == name })
+	if i < 0 {
+		return v1alpha1.GateStatus{}
+	}
+	return before[i]
+}
+
+func gateMessage(status v1alpha1.GateStatus) string {
+	message := "gate " + status.Name + " (" + string(status.Purpose) + ") " + strings.ToLower(string(status.State))
+	if status.Message != "" {
+		message += ": " + status.Message
+	}
+	return message
+}
+
+// value returns what a pointer points to, or zero.
+func value(pointer *int32) int32 {
+	return *cmp.Or(pointer, new(int32))
+}

@@ -1,0 +1,186 @@
+package promotion
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+const (
+	defaultRolloutTimeout int32 = 600
+	defaultGateTimeout    int32 = 600
+)
+
+// visit is the work on one environment of the Promotion.
+type visit struct {
+	*decision
+	// step of the pipeline, from the snapshot that the Promotion took.
+	step v1alpha1.PipelineEnvironment
+	// index of the step.
+	index int
+	site  Site
+	// progress in the plan's status.
+	progress *v1alpha1.EnvironmentProgress
+	// force is what the Environment demands now.
+	force v1alpha1.RequirementsInForce
+	// verdict on entering.
+	verdict Verdict
+	// toSign is what people are asked for; nil where nobody is.
+	toSign *signature
+	// claimed says that this pass takes the slot.
+	claimed bool
+	// released says that this pass gives the slot back.
+	released bool
+}
+
+func (d *decision) visits() []*visit {
+	visits := make([]*visit, 0, len(d.status.Environments))
+	for i := range d.status.Environments {
+		v := &visit{decision: d, step: d.status.Pipeline.Environments[i], index: i, progress: &d.status.Environments[i]}
+		v.site = d.snapshot.Sites[v.step.EnvironmentRef.Namespace]
+		if v.site.Environment != nil {
+			v.force = InForce(v.site.Environment.Spec)
+			v.progress.EnvironmentRef.UID = string(v.site.Environment.UID)
+		}
+		visits = append(visits, v)
+	}
+	return visits
+}
+
+// goOn takes an environment that was entered one step further. Its record, once there, decides what became of it.
+func (v *visit) goOn() {
+	if v.progress.Cause == v1alpha1.CauseNotSelected {
+		return
+	}
+	if record := v.ownRecord(); record != nil {
+		v.conclude(record)
+		return
+	}
+	switch v.progress.State {
+	case v1alpha1.StatePending, v1alpha1.StateWaiting:
+		if v.holding() {
+			// Claimed in a pass that did not live to write its status.
+			v.beginDeploying()
+			v.deploy()
+		}
+	case v1alpha1.StateDeploying:
+		v.deploy()
+	case v1alpha1.StateVerifying:
+		v.verify()
+	case v1alpha1.StateRollingBack:
+		v.rollBack()
+	case v1alpha1.StateFailed, v1alpha1.StateRollbackFailed:
+		v.recordEnd(v1alpha1.ResultFailed)
+	}
+}
+
+// entered says whether the release has come into the environment, or is about to in this pass.
+func (v *visit) entered() bool {
+	return !slices.Contains([]v1alpha1.EnvironmentState{v1alpha1.StatePending, v1alpha1.StateWaiting, v1alpha1.StateNotEntered}, v.progress.State)
+}
+
+// settled says whether nothing is left to do in the environment.
+func (v *visit) settled() bool {
+	switch v.progress.State {
+	case v1alpha1.StateNotEntered:
+		return true
+	case v1alpha1.StatePassed, v1alpha1.StateRolledBack, v1alpha1.StateRollbackFailed, v1alpha1.StateFailed:
+		return (v.ownRecord() != nil || v.gone()) && (v.released || !v.holding())
+	}
+	return false
+}
+
+// gone says that neither record nor slot can exist here any more.
+func (v *visit) gone() bool {
+	ns := v.site.Namespace
+	return ns == nil || ns.DeletionTimestamp != nil || v.site.Environment == nil
+}
+
+// failed says whether the release failed here, or is being taken back.
+func (v *visit) failed() bool {
+	return slices.Contains([]v1alpha1.EnvironmentState{
+		v1alpha1.StateRollingBack, v1alpha1.StateRolledBack, v1alpha1.StateRollbackFailed, v1alpha1.StateFailed,
+	}, v.progress.State)
+}
+
+// fail ends the stay here. The cause is written down before it is acted on: a deadline, a drift or a cancellation may
+// not be there to see a second time.
+func (v *visit) fail(cause v1alpha1.EnvironmentCause, message string) {
+	v.progress.Cause, v.progress.Message = cause, v1alpha1.Clip(message, 1024)
+	v.progress.Reasons = nil
+	v.stopGates()
+	if v.promotion().Spec.Intent != v1alpha1.IntentRollback && v.step.OnFailure != v1alpha1.HoldOnFailure && v.stable() != nil {
+		v.progress.State = v1alpha1.StateRollingBack
+		v.progress.RollbackTime = v.now()
+		v.wait(v1alpha1.NewReason(v1alpha1.ReasonRollingBack, "%s; release %s is being brought back", message, short(v.stable().Spec.ReleaseHash)))
+		return
+	}
+	v.progress.State = v1alpha1.StateFailed
+	v.progress.CompletionTime = v.now()
+}
+
+func (v *visit) wait(reasons ...v1alpha1.Reason) {
+	v.progress.Reasons = append(v.progress.Reasons, reasons...)
+}
+
+// rolloutTimeout is how long a rollout may take here.
+func (v *visit) rolloutTimeout() time.Duration {
+	return time.Duration(cmp.Or(v.step.RolloutTimeoutSeconds, defaultRolloutTimeout)) * time.Second
+}
+
+// overdue says whether a time has passed since the operator wrote it; if not, it asks for a look at that moment.
+func (v *visit) overdue(since *metav1.Time, limit time.Duration) bool {
+	if since == nil {
+		return false
+	}
+	end := since.Add(limit)
+	if !v.snapshot.Now.Before(end) {
+		return true
+	}
+	v.wakeAt(end)
+	return false
+}
+
+func (v *visit) namespace() string { return v.step.EnvironmentRef.Namespace }
+
+// gates are those of the Environment, declared by the platform, then those of the pipeline.
+func (v *visit) gates() []declaredGate {
+	var gates []declaredGate
+	if v.site.Environment != nil {
+		for _, g := range v.site.Environment.Spec.Gates {
+			gates = append(gates, declaredGate{g, v1alpha1.DeclaredByPlatform})
+		}
+	}
+	for _, g := range v.step.Gates {
+		taken := slices.ContainsFunc(gates, func(other declaredGate) bool { return other.Name == g.Name })
+		if taken {
+			// Records list gates by name; the platform's keeps it.
+			g.Name = v1alpha1.Clip("team-"+g.Name, 40)
+		}
+		gates = append(gates, declaredGate{g, v1alpha1.DeclaredByAnyone})
+	}
+	return gates
+}
+
+// declaredGate is a gate and who declared it.
+type declaredGate struct {
+	v1alpha1.Gate
+	by v1alpha1.GateDeclarer
+}
+
+// retries is how often a failed attempt is repeated.
+func (g declaredGate) retries() int32 { return value(g.Retries) }
+
+// gatesTimeout is how long all attempts of all gates may take together.
+func (v *visit) gatesTimeout() time.Duration {
+	total := time.Duration(0)
+	for _, g := range v.gates() {
+		attempts := time.Duration(1 + g.retries())
+		total += attempts * seconds(cmp.Or(g.TimeoutSeconds, defaultGateTimeout)+g.Soak.DurationSeconds)
+	}
+	return total
+}

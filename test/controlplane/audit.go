@@ -1,0 +1,44 @@
+package controlplane
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
+)
+
+//go:embed audit-policy.yaml
+var auditPolicy []byte
+
+// AuditEvents returns every request that the API server has answered so far, in the order of the
+// log. The log is written before the answer is sent: a request that a test has seen answered is in it.
+// For sluice.dev and for Namespaces the events hold the bodies; for the rest, metadata.
+func (p *ControlPlane) AuditEvents() ([]auditv1.Event, error) {
+	data, err := os.ReadFile(p.AuditLog)
+	if err != nil {
+		return nil, fmt.Errorf("read the audit log: %w", err)
+	}
+	return parseAudit(p.AuditLog, data)
+}
+
+// parseAudit reads one event a line. The last line may be half written and is then left out: its
+// request has not been answered yet.
+func parseAudit(path string, data []byte) ([]auditv1.Event, error) {
+	var events []auditv1.Event
+	number := 0
+	for line := range bytes.Lines(data) {
+		number++
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break
+		}
+		var event auditv1.Event
+		if err := json.Unmarshal(line, &event); err != nil {
+			return nil, fmt.Errorf("audit log %s, line %d: %w", path, number, err)
+		}
+		events = append(events, event)
+	}
+	return events, nil
+}
