@@ -19,29 +19,32 @@ import (
 func InUse(in Observed) []string {
 	x := newIndex(in)
 	used := map[string]bool{}
-	note := func(images []promotion.ContainerImage) {
-		for _, i := range images {
-			if reference := running(i.Image, ""); x.repositories[Repository(reference)] && Digest(reference) != "" {
-				used[reference] = true
-			}
+	for _, i := range imagesInUse(in) {
+		if reference := running(i.Image, ""); x.repositories[Repository(reference)] && Digest(reference) != "" {
+			used[reference] = true
 		}
 	}
+	return slices.Sorted(maps.Keys(used))
+}
+
+func imagesInUse(in Observed) []promotion.ContainerImage {
+	var images []promotion.ContainerImage
 	for i := range in.Pods {
 		if pod := &in.Pods[i]; live(pod) && !isGatePod(pod) {
-			note(podImages(pod))
+			images = append(images, podImages(pod)...)
 		}
 	}
 	for i := range in.Jobs {
 		if job := &in.Jobs[i]; !isGate(job.Labels) && !finished(job) {
-			note(containerImages(job.Spec.Template.Spec))
+			images = append(images, containerImages(job.Spec.Template.Spec)...)
 		}
 	}
 	for i := range in.ReplicaSets {
 		if rs := &in.ReplicaSets[i]; hasReplicas(rs) {
-			note(containerImages(rs.Spec.Template.Spec))
+			images = append(images, containerImages(rs.Spec.Template.Spec)...)
 		}
 	}
-	return slices.Sorted(maps.Keys(used))
+	return images
 }
 
 // isGate says whether a Job carries the label of a gate.

@@ -34,7 +34,7 @@ func Observe(job *batchv1.Job, pods []corev1.Pod, events []corev1.Event) promoti
 	case condition(job, batchv1.JobComplete) != nil:
 		run.State, run.Message = promotion.RunPassed, "exit code 0"
 	case failed != nil:
-		run.State, run.Message = failure(job, failed, pod)
+		run.State, run.Message = failure(job, failed, pod, events)
 	case started(pod):
 		run.State = promotion.RunRunning
 	default:
@@ -84,16 +84,16 @@ func younger(a, b *corev1.Pod) bool {
 }
 
 // failure says how an attempt failed, or that it showed nothing.
-func failure(job *batchv1.Job, failed *batchv1.JobCondition, pod *corev1.Pod) (promotion.RunState, string) {
+func failure(job *batchv1.Job, failed *batchv1.JobCondition, pod *corev1.Pod, events []corev1.Event) (promotion.RunState, string) {
 	switch {
 	case failed.Reason == reasonDeadline || pod != nil && pod.Status.Reason == reasonDeadline:
-		return overdue(job, pod)
+		return overdue(job, pod, events)
 	case pod == nil || pod.DeletionTimestamp != nil:
 		return promotion.RunInconclusive, "its pod was deleted before the result was read"
 	}
 	ended := terminated(pod)
 	if ended == nil || !began(ended) {
-		return promotion.RunInconclusive, "the test did not start" + because(pod, ended)
+		return promotion.RunInconclusive, oneLine("the test did not start" + because(pod, ended))
 	}
 	if ended.ExitCode == 0 {
 		return promotion.RunInconclusive, oneLine("the test ended with exit code 0, but its Job failed: " + failed.Message)
@@ -102,12 +102,18 @@ func failure(job *batchv1.Job, failed *batchv1.JobCondition, pod *corev1.Pod) (p
 }
 
 // overdue tells a test that was too slow from one that nobody let start.
-func overdue(job *batchv1.Job, pod *corev1.Pod) (promotion.RunState, string) {
+func overdue(job *batchv1.Job, pod *corev1.Pod, events []corev1.Event) (promotion.RunState, string) {
 	limit := deadline(job)
 	if started(pod) {
 		return promotion.RunFailed, fmt.Sprintf("did not end within %d s", limit)
 	}
-	return promotion.RunInconclusive, fmt.Sprintf("did not start within %d s", limit) + because(pod, nil)
+	if pod != nil {
+		return promotion.RunInconclusive, oneLine(fmt.Sprintf("did not start within %d s", limit) + because(pod, nil))
+	}
+	if refused := createProblem(job, events); refused != "" {
+		return promotion.RunInconclusive, oneLine(fmt.Sprintf("did not start within %d s: %s", limit, refused))
+	}
+	return promotion.RunInconclusive, fmt.Sprintf("did not end within %d s, and no pod is left to tell whether it began", limit)
 }
 
 // deadline is the gate's timeout, which the pod has; the Job's is longer.
@@ -151,18 +157,14 @@ func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 
 // because adds why nothing started, as far as anybody says.
 func because(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
-	text := ""
-	switch {
-	case pod == nil:
-	case ended != nil && ended.Reason != "":
-		text = ended.Reason + ": " + ended.Message
-	default:
-		text = podProblem(pod)
+	text := podProblem(pod)
+	if ended != nil && ended.Reason != "" {
+		text = reasoned(ended.Reason, ended.Message)
 	}
 	if text == "" {
 		return ""
 	}
-	return oneLine(": " + strings.TrimSuffix(text, ": "))
+	return ": " + text
 }
 
 // exit says how the test ended. What it wrote to its termination log is its own account, and adds to the code only.
@@ -182,7 +184,7 @@ func evicted(pod *corev1.Pod) string {
 	if pod.Status.Reason == "" {
 		return ""
 	}
-	return ", " + pod.Status.Reason + ": " + pod.Status.Message
+	return ", " + reasoned(pod.Status.Reason, pod.Status.Message)
 }
 
 // runningImage is what the kubelet says the test ran, as repository@digest. Empty where it does not say, or names the

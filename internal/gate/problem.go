@@ -25,6 +25,13 @@ func oneLine(text string) string {
 	return text
 }
 
+func reasoned(reason, message string) string {
+	if message == "" {
+		return reason
+	}
+	return reason + ": " + message
+}
+
 // problem says why an attempt cannot start; empty where nothing is known.
 func problem(job *batchv1.Job, pod *corev1.Pod, events []corev1.Event) string {
 	switch {
@@ -40,7 +47,7 @@ func problem(job *batchv1.Job, pod *corev1.Pod, events []corev1.Event) string {
 func podProblem(pod *corev1.Pod) string {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-			return c.Reason + ": " + c.Message
+			return reasoned(c.Reason, c.Message)
 		}
 	}
 	for _, s := range pod.Status.ContainerStatuses {
@@ -62,9 +69,9 @@ func waitingProblem(waiting *corev1.ContainerStateWaiting) string {
 		if _, cause, found := strings.Cut(message, ": ErrImagePull: "); found {
 			message = cause
 		}
-		return "ImagePullBackOff: " + message
+		return reasoned("ImagePullBackOff", message)
 	}
-	return waiting.Reason + ": " + waiting.Message
+	return reasoned(waiting.Reason, waiting.Message)
 }
 
 // generatedPod matches the name of a pod in an error, with the random end that differs at every try.
@@ -83,7 +90,7 @@ func createProblem(job *batchv1.Job, events []corev1.Event) string {
 	if newest == nil {
 		return ""
 	}
-	return oneLine(newest.Reason + ": " + generatedPod.ReplaceAllString(newest.Message, `$1*"`))
+	return oneLine(reasoned(newest.Reason, generatedPod.ReplaceAllString(newest.Message, `$1*"`)))
 }
 
 // newerEvent falls back on names, so that the order in which events are listed decides nothing.

@@ -74,7 +74,7 @@ func (r *Runner) recognise(ctx context.Context, wanted *batchv1.Job) error {
 	for key, value := range wanted.Labels {
 		if found.Labels[key] != value {
 			return &RefusedError{reason: v1alpha1.ReasonGateCannotStart, err: fmt.Errorf(
-				"Job %s/%s exists and is not this attempt: its label %s is %q instead of %q; delete it",
+				"there is a Job %s/%s already that is not this attempt: its label %s is %q instead of %q; delete it",
 				wanted.Namespace, wanted.Name, key, found.Labels[key], value)}
 		}
 	}

@@ -93,7 +93,7 @@ func missing(persons map[string]*v1alpha1.Approval, needed v1alpha1.ApprovalRequ
 			groups = append(groups, fmt.Sprintf("%d from group %s", quota.Count-members, quota.Name))
 		}
 	}
-	lacking := needed.Count - int32(len(persons)) //nolint:gosec // at most 64 approvals are ever listed.
+	lacking := int(needed.Count) - len(persons)
 	switch {
 	case lacking > 0 && len(groups) > 0:
 		return fmt.Sprintf("%d of %d approvals, among them %s", lacking, needed.Count, strings.Join(groups, " and "))

@@ -157,17 +157,9 @@ func (v *visit) neededReferences(images []v1alpha1.Image) []string {
 			needed = append(needed, image.Reference())
 		}
 	}
-	for _, w := range v.site.Workloads {
-		for _, pod := range w.Pods {
-			for _, image := range pod.Images {
-				if repository, _, exact := strings.Cut(image.Image, "@"); exact && v.inRelease(repository) {
-					needed = append(needed, image.Image)
-				}
-			}
-		}
-		if w.Kind == "CronJob" {
-			// Its Jobs may run for long, and are not looked at: nothing is taken away from under them.
-			needed = append(needed, was.Images...)
+	for _, reference := range v.site.InUse {
+		if v.inRelease(repositoryOf(reference)) {
+			needed = append(needed, reference)
 		}
 	}
 	slices.Sort(needed)

@@ -134,13 +134,13 @@ func (d *decision) failureReason() string {
 func (d *decision) conditions() []metav1.Condition {
 	conditions := slices.Clone(d.status.Conditions)
 	set := func(c metav1.Condition) { SetCondition(&conditions, c, d.promotion().Generation, d.now()) }
-	switch {
-	case d.status.Outcome == "":
+	switch d.status.Outcome {
+	case "":
 		set(v1alpha1.NewCondition(v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, d.reason(), d.status.Message))
 		set(v1alpha1.NewCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, d.reason(), d.status.Message))
 		set(d.resolvedCondition())
 		return without(conditions, v1alpha1.ConditionStalled)
-	case d.status.Outcome == v1alpha1.OutcomeSucceeded:
+	case v1alpha1.OutcomeSucceeded:
 		set(v1alpha1.NewCondition(v1alpha1.ConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonAllEnvironmentsPassed, d.status.Message))
 		return without(conditions, v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling)
 	}

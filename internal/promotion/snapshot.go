@@ -55,6 +55,8 @@ type Site struct {
 	Permitted bool
 	// Workloads that run a repository of the pipeline.
 	Workloads []Workload
+	// InUse are the exact references that something in the namespace still runs, or may have to run again.
+	InUse []string
 	// Runs of this Promotion's gates.
 	Runs []Run
 	// Approvals of this Promotion.
@@ -156,3 +158,6 @@ type Run struct {
 	// Completed is when the Job ended, as its controller says; nil before.
 	Completed *metav1.Time
 }
+
+// open says whether the attempt has not ended.
+func (r Run) open() bool { return r.State == RunRunning || r.State == RunWaiting }

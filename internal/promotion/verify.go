@@ -22,20 +22,8 @@ func (v *visit) verify() {
 	if v.yields() {
 		return
 	}
-	if reasons := v.inTheWay(); len(reasons) > 0 {
-		v.wait(reasons...)
-		if v.overdue(v.progress.DeployTime, v.rolloutTimeout()+v.gatesTimeout()) {
-			v.fail(v1alpha1.CauseGateInconclusive, "gates could not be finished: "+reasons[0].Message)
-		}
-		return
-	}
-	if drift := v.drift(); drift != "" {
-		v.fail(v1alpha1.CauseDrifted, drift+"; gates count only if the release does not change under them")
-		return
-	}
 	gates := v.gates()
-	if zero := v.scaledToZero(); zero != "" && len(gates) > 0 {
-		v.waitScaledUp(zero)
+	if !v.measurable(len(gates)) {
 		return
 	}
 	before := v.progress.Gates
@@ -51,12 +39,30 @@ func (v *visit) verify() {
 		case v1alpha1.GateInconclusive, v1alpha1.GateErrored:
 			v.fail(v1alpha1.CauseGateInconclusive, gateMessage(*status))
 		}
-		if gate.TimeoutSeconds > 0 && gate.TimeoutSeconds <= announceSeconds {
-			v.keepQuiet(before, i)
-		}
+		v.keepQuiet(gate, before, i)
 		return
 	}
 	v.recordPassed(before)
+}
+
+// measurable says whether what gates measure now is the release; if not, it waits or ends the stay.
+func (v *visit) measurable(gates int) bool {
+	if reasons := v.inTheWay(); len(reasons) > 0 {
+		v.wait(reasons...)
+		if v.overdue(v.progress.DeployTime, v.rolloutTimeout()+v.gatesTimeout()) {
+			v.fail(v1alpha1.CauseGateInconclusive, "gates could not be finished: "+reasons[0].Message)
+		}
+		return false
+	}
+	if drift := v.drift(); drift != "" {
+		v.fail(v1alpha1.CauseDrifted, drift+"; gates count only if the release does not change under them")
+		return false
+	}
+	if zero := v.scaledToZero(); zero != "" && gates > 0 {
+		v.waitScaledUp(zero)
+		return false
+	}
+	return true
 }
 
 // recordPassed writes the record of a pass. Until it is there the status stays as it was: the record's arrival brings
@@ -70,7 +76,10 @@ func (v *visit) recordPassed(before []v1alpha1.GateStatus) {
 }
 
 // keepQuiet leaves the status as it is while a short gate follows a gate that passed, where the first was announced.
-func (v *visit) keepQuiet(before []v1alpha1.GateStatus, index int) {
+func (v *visit) keepQuiet(gate declaredGate, before []v1alpha1.GateStatus, index int) {
+	if gate.TimeoutSeconds == 0 || gate.TimeoutSeconds > announceSeconds {
+		return
+	}
 	if index > 0 && len(before) == len(v.progress.Gates) && v.progress.Gates[index].State == v1alpha1.GateRunning &&
 		len(v.progress.Reasons) == 1 && v.progress.Reasons[0].Type == v1alpha1.ReasonGateRunning {
 		v.progress.Gates = before
@@ -112,10 +121,10 @@ func (v *visit) run(gate declaredGate, status *v1alpha1.GateStatus, before v1alp
 func (v *visit) runJob(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
 	run := v.lastRun(gate.Name, status.SpecHash)
 	if run == nil {
-		v.startAttempt(gate, status, 1)
+		v.startAgain(gate, status, before)
 		return
 	}
-	if open := run.State == RunRunning || run.State == RunWaiting; open {
+	if run.open() {
 		v.keepRunning(gate, status, before, *run)
 		return
 	}
@@ -135,6 +144,15 @@ func (v *visit) runJob(gate declaredGate, status *v1alpha1.GateStatus, before v1
 		status.State = v1alpha1.GateFailed
 	default:
 		status.State = v1alpha1.GateInconclusive
+	}
+}
+
+// startAgain starts the first attempt. One that was started before and is not there was deleted by somebody, or its
+// creation was lost: it is the same attempt, and its status stays.
+func (v *visit) startAgain(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
+	v.startAttempt(gate, status, 1)
+	if before.State == v1alpha1.GateRunning && before.JobRef.Name == status.JobRef.Name {
+		*status = before
 	}
 }
 
@@ -197,7 +215,7 @@ func (v *visit) lastRun(gate, specHash string) *Run {
 // stopGates ends attempts that still run: nobody waits for their verdict any more.
 func (v *visit) stopGates() {
 	for _, run := range v.site.Runs {
-		if run.Environment == v.step.Name && (run.State == RunRunning || run.State == RunWaiting) {
+		if run.Environment == v.step.Name && run.open() {
 			v.do(StopGate{Namespace: v.namespace(), Job: run.Job})
 		}
 	}

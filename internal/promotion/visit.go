@@ -78,11 +78,6 @@ func (v *visit) goOn() {
 	}
 }
 
-// entered says whether the release has come into the environment, or is about to in this pass.
-func (v *visit) entered() bool {
-	return !slices.Contains([]v1alpha1.EnvironmentState{v1alpha1.StatePending, v1alpha1.StateWaiting, v1alpha1.StateNotEntered}, v.progress.State)
-}
-
 // settled says whether nothing is left to do in the environment.
 func (v *visit) settled() bool {
 	switch v.progress.State {

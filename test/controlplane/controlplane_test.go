@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -220,25 +222,41 @@ func TestPeopleAndTheAuditLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = clients(t, alice).CoreV1().Namespaces().Create(t.Context(),
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "hers"}}, metav1.CreateOptions{})
-	if !apierrors.IsForbidden(err) {
+	create := func(config *rest.Config) error {
+		hers := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "hers"}}
+		_, err := clients(t, config).CoreV1().Namespaces().Create(t.Context(), hers, metav1.CreateOptions{})
+		return err
+	}
+	if err := create(alice); !apierrors.IsForbidden(err) {
 		t.Fatalf("alice, who has no rights, created a Namespace: %v", err)
 	}
+	if err := create(plane.Config); err != nil {
+		t.Fatal(err)
+	}
+	refused := auditEvent(t, "alice@example.com", "create", "namespaces")
+	if refused.ResponseStatus.Code != http.StatusForbidden {
+		t.Errorf("the audit log says %d of alice's request, want 403", refused.ResponseStatus.Code)
+	}
+	created := auditEvent(t, "admin", "create", "namespaces")
+	if created.RequestObject == nil || !strings.Contains(string(created.RequestObject.Raw), "hers") {
+		t.Errorf("the event has no body, and Namespaces are logged with theirs: %+v", created)
+	}
+}
+
+// auditEvent returns the newest event of that user, verb and resource.
+func auditEvent(t *testing.T, user, verb, resource string) auditv1.Event {
+	t.Helper()
 	events, err := plane.AuditEvents()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, event := range events {
-		if event.User.Username == "alice@example.com" && event.Verb == "create" &&
-			event.ObjectRef.Resource == "namespaces" && event.ResponseStatus.Code == http.StatusForbidden {
-			if !strings.Contains(string(event.RequestObject.Raw), "hers") {
-				t.Errorf("the event has no body, and Namespaces are logged with theirs: %+v", event)
-			}
-			return
+	for _, event := range slices.Backward(events) {
+		if event.User.Username == user && event.Verb == verb && event.ObjectRef != nil && event.ObjectRef.Resource == resource {
+			return event
 		}
 	}
-	t.Errorf("none of %d events says that alice was refused", len(events))
+	t.Fatalf("none of %d audit events is a %s of %s by %s", len(events), verb, resource, user)
+	return auditv1.Event{}
 }
 
 func TestBoundTokens(t *testing.T) {

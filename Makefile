@@ -1,0 +1,97 @@
+# Sluice: what a person needs is `make demo` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+SEEDS ?= 1000
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TOOL = $(shell hack/tools/build.sh $(1))
+GO_PACKAGES = ./api/... ./cmd/... ./hack/... ./internal/... ./test/...
+
+##@ For everybody
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Bring a cluster up, install Sluice, and watch releases pass, fail, and be refused
+	hack/demo/demo.sh
+
+.PHONY: test
+test: lint binaries unit simulate mutants admission integration ## Run every test that needs no node
+
+.PHONY: cluster
+cluster: ## Bring a cluster up (CLUSTER=kind|node|kwok|existing)
+	hack/cluster/up.sh
+
+.PHONY: down
+down: ## Take the cluster down
+	hack/cluster/down.sh
+
+##@ Tests
+
+.PHONY: unit
+unit: ## Tests that need nothing but Go
+	go test $(shell go list $(GO_PACKAGES) | grep -vE '/test/(admission|controlplane|e2e|integration|mutants|simulation)$$')
+
+.PHONY: simulate
+simulate: ## Run SEEDS=1000 random schedules of the operator against an in-memory API
+	@go test ./test/simulation/... -count=1 -args -seeds=$(SEEDS) >/dev/null && go test ./test/simulation -count=1 -v -run TestSimulation -args -seeds=$(SEEDS) | grep '^schedules:'
+
+.PHONY: mutants
+mutants: ## Seed the core with bugs, one at a time, and see the tests kill each
+	@go run ./test/mutants
+
+.PHONY: admission
+admission: binaries ## What each admission policy refuses and lets through, on a real API server
+	go test ./test/controlplane ./test/admission -count=1
+
+.PHONY: integration
+integration: binaries ## The operator on a real control plane with simulated nodes
+	go test ./test/integration -count=1
+
+.PHONY: writes
+writes: binaries ## Count the operator's API writes for one promotion
+	@go test ./test/integration -count=1 -v -run TestOnePromotionFromDevToProd | grep -E '^ +(promotion_test|[0-9]+ )|^writes per promotion'
+
+.PHONY: e2e
+e2e: ## The demo's path, asserted, on a real node or kind
+	hack/demo/e2e.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz the core for FUZZTIME=1m
+	go test ./internal/promotion -run '^$$' -fuzz FuzzDecide -fuzztime $(or $(FUZZTIME),1m)
+
+##@ Development
+
+.PHONY: build
+build: ## Build the operator and the plugin into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
+
+.PHONY: binaries
+binaries: ## Provide etcd, the API server and kwok: from the cache, a download, or a build
+	@hack/cluster/binaries.sh integration
+
+.PHONY: generate
+generate: ## Generate deep copies, CRDs, apply configurations and the API reference
+	hack/generate.sh
+
+.PHONY: verify
+verify: ## Fail where generated files are not what generate makes of the sources
+	hack/generate.sh --verify
+
+.PHONY: fmt
+fmt: ## Format
+	$(call TOOL,golangci-lint) fmt
+
+.PHONY: lint
+lint: verify ## Vet, lint, lint the API, and check the shape of the code
+	go vet $(GO_PACKAGES)
+	$(call TOOL,golangci-lint) run $(GO_PACKAGES)
+	$(call TOOL,golangci-lint) run -c .golangci-kal.yml ./api/v1alpha1/...
+	@hack/shape.sh
+
+.PHONY: install
+install: ## Install the CRDs, roles, policies and the operator into the current kubectl context
+	hack/install.sh

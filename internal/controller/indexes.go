@@ -1,0 +1,87 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// Indexes of the cache: one for each lookup, so that nothing is listed whole and filtered.
+const (
+	// IndexRecordPipeline finds ReleaseRecords by pipeline, as namespace/name.
+	IndexRecordPipeline = "spec.pipeline"
+	// IndexPromotionPipeline finds Promotions by pipeline, as namespace/name.
+	IndexPromotionPipeline = "spec.pipeline"
+	// IndexPromotionNamespace finds unfinished Promotions by the namespaces they go through; those that are not resolved
+	// yet are found under Unresolved.
+	IndexPromotionNamespace = "status.namespaces"
+	// IndexApprovalPromotion finds Approvals by the uid of their Promotion.
+	IndexApprovalPromotion = "spec.promotionRef.uid"
+)
+
+// Unresolved is where IndexPromotionNamespace keeps Promotions that go through no namespace yet.
+const Unresolved = "*"
+
+// IndexFields adds the indexes of the promotion controller to a cache.
+func IndexFields(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, index := range []struct {
+		object client.Object
+		field  string
+		values client.IndexerFunc
+	}{
+		{&v1alpha1.ReleaseRecord{}, IndexRecordPipeline, recordPipeline},
+		{&v1alpha1.Promotion{}, IndexPromotionPipeline, promotionPipeline},
+		{&v1alpha1.Promotion{}, IndexPromotionNamespace, promotionNamespaces},
+		{&v1alpha1.Approval{}, IndexApprovalPromotion, approvalPromotion},
+	} {
+		if err := indexer.IndexField(ctx, index.object, index.field, index.values); err != nil {
+			return fmt.Errorf("index %T by %s: %w", index.object, index.field, err)
+		}
+	}
+	return nil
+}
+
+// PipelineKey is a pipeline as namespace/name.
+func PipelineKey(namespace, name string) string { return namespace + "/" + name }
+
+func recordPipeline(object client.Object) []string {
+	r, ok := object.(*v1alpha1.ReleaseRecord)
+	if !ok {
+		return nil
+	}
+	return []string{PipelineKey(r.Spec.PipelineRef.Namespace, r.Spec.PipelineRef.Name)}
+}
+
+func promotionPipeline(object client.Object) []string {
+	p, ok := object.(*v1alpha1.Promotion)
+	if !ok {
+		return nil
+	}
+	return []string{PipelineKey(p.Namespace, p.Spec.PipelineRef.Name)}
+}
+
+func promotionNamespaces(object client.Object) []string {
+	p, ok := object.(*v1alpha1.Promotion)
+	switch {
+	case !ok || p.Status.Outcome != "":
+		return nil
+	case p.Status.Pipeline.UID == "":
+		return []string{Unresolved}
+	}
+	namespaces := make([]string, 0, len(p.Status.Environments))
+	for _, progress := range p.Status.Environments {
+		namespaces = append(namespaces, progress.EnvironmentRef.Namespace)
+	}
+	return namespaces
+}
+
+func approvalPromotion(object client.Object) []string {
+	a, ok := object.(*v1alpha1.Approval)
+	if !ok {
+		return nil
+	}
+	return []string{a.Spec.PromotionRef.UID}
+}

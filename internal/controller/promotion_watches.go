@@ -1,0 +1,127 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// SetupWithManager watches everything that a Promotion may wait for.
+func (r *PromotionReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	builder := ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.Promotion{}).
+		Named("promotion").
+		WithOptions(options).
+		Watches(&v1alpha1.Promotion{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf)).
+		Watches(&v1alpha1.DeliveryPipeline{}, handler.EnqueueRequestsFromMapFunc(r.ofPipeline)).
+		Watches(&v1alpha1.Approval{}, handler.EnqueueRequestsFromMapFunc(ofApproval)).
+		Watches(&v1alpha1.ReleaseRecord{}, handler.EnqueueRequestsFromMapFunc(r.ofRecord)).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.throughNamespace)).
+		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.ofJob))
+	for _, object := range []client.Object{
+		&v1alpha1.Environment{}, &rbacv1.RoleBinding{}, &corev1.Pod{}, &corev1.Event{},
+		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{},
+	} {
+		builder = builder.Watches(object, handler.EnqueueRequestsFromMapFunc(r.inNamespace))
+	}
+	if err := builder.Complete(r); err != nil {
+		return fmt.Errorf("set up the promotion controller: %w", err)
+	}
+	return nil
+}
+
+// inNamespace maps whatever lives in a namespace to the unfinished Promotions that go through it.
+func (r *PromotionReconciler) inNamespace(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.through(ctx, object.GetNamespace())
+}
+
+// throughNamespace maps a Namespace to the Promotions that go through it, and to those that have yet to find out what
+// runs there.
+func (r *PromotionReconciler) throughNamespace(ctx context.Context, object client.Object) []reconcile.Request {
+	return append(r.through(ctx, object.GetName()), r.through(ctx, Unresolved)...)
+}
+
+func (r *PromotionReconciler) through(ctx context.Context, namespace string) []reconcile.Request {
+	return r.find(ctx, client.MatchingFields{IndexPromotionNamespace: namespace})
+}
+
+// rivalsOf maps a Promotion to the others of its pipeline that have not ended.
+func (r *PromotionReconciler) rivalsOf(ctx context.Context, object client.Object) []reconcile.Request {
+	p, ok := object.(*v1alpha1.Promotion)
+	if !ok {
+		return nil
+	}
+	return without(r.find(ctx, client.MatchingFields{IndexPromotionPipeline: PipelineKey(p.Namespace, p.Spec.PipelineRef.Name)}), p.Name)
+}
+
+func (r *PromotionReconciler) ofPipeline(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.find(ctx, client.MatchingFields{IndexPromotionPipeline: PipelineKey(object.GetNamespace(), object.GetName())})
+}
+
+// ofRecord maps a record to the Promotions of its pipeline: it may be the evidence that they wait for.
+func (r *PromotionReconciler) ofRecord(ctx context.Context, object client.Object) []reconcile.Request {
+	record, ok := object.(*v1alpha1.ReleaseRecord)
+	if !ok {
+		return nil
+	}
+	return r.find(ctx, client.MatchingFields{IndexPromotionPipeline: PipelineKey(record.Spec.PipelineRef.Namespace, record.Spec.PipelineRef.Name)})
+}
+
+func ofApproval(_ context.Context, object client.Object) []reconcile.Request {
+	approval, ok := object.(*v1alpha1.Approval)
+	if !ok {
+		return nil
+	}
+	ref := approval.Spec.PromotionRef
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}}}
+}
+
+// ofJob maps the Job of a gate to its Promotion, and any other to the Promotions that go through its namespace.
+func (r *PromotionReconciler) ofJob(ctx context.Context, object client.Object) []reconcile.Request {
+	namespace, name, found := strings.Cut(object.GetAnnotations()[v1alpha1.PromotionAnnotation], "/")
+	if !found {
+		return r.inNamespace(ctx, object)
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
+}
+
+// find returns requests for the unfinished Promotions that an index holds under a value.
+func (r *PromotionReconciler) find(ctx context.Context, by client.MatchingFields) []reconcile.Request {
+	var list v1alpha1.PromotionList
+	if err := r.Gatherer.list(ctx, &list, by); err != nil {
+		// The cache is being started or stopped; what is missed here is looked at when it is whole.
+		log.FromContext(ctx).Error(err, "Could not map a change to Promotions")
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		if p := &list.Items[i]; p.Status.Outcome == "" {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p)})
+		}
+	}
+	return requests
+}
+
+func without(requests []reconcile.Request, name string) []reconcile.Request {
+	var others []reconcile.Request
+	for _, request := range requests {
+		if request.Name != name {
+			others = append(others, request)
+		}
+	}
+	return others
+}

@@ -1,0 +1,96 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/clock"
+	"github.com/sluice-dev/sluice/internal/delivery"
+	"github.com/sluice-dev/sluice/internal/registry"
+)
+
+// Scheme knows the kinds of Kubernetes and of Sluice.
+func Scheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	// Both registrations only fail for programming errors, which every test would show.
+	must(clientgoscheme.AddToScheme(scheme))
+	must(v1alpha1.AddToScheme(scheme))
+	return scheme
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// ManagerOptions are what the operator needs of a manager, whatever it is started with: a cache that holds what
+// decisions need and no more, and reads that wait for the operator's own writes.
+func ManagerOptions() ctrl.Options {
+	workload := cache.ByObject{Transform: delivery.StripWorkload}
+	ownWrites := true
+	return ctrl.Options{
+		Scheme: Scheme(),
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject: map[client.Object]cache.ByObject{
+				&corev1.Pod{}:         {Transform: delivery.StripPod},
+				&corev1.Event{}:       {Transform: delivery.StripEvent, Field: fields.OneTermEqualSelector("reason", "FailedCreate")},
+				&appsv1.Deployment{}:  workload,
+				&appsv1.StatefulSet{}: workload,
+				&appsv1.DaemonSet{}:   workload,
+				&appsv1.ReplicaSet{}:  workload,
+				&batchv1.CronJob{}:    workload,
+				&batchv1.Job{}:        workload,
+			},
+		},
+		Client: client.Options{Cache: &client.CacheOptions{
+			EnableReadYourWritesConsistency: &ownWrites,
+			// Secrets are read when they are needed, and never kept.
+			DisableFor: []client.Object{&corev1.Secret{}},
+		}},
+	}
+}
+
+// Setup is what all controllers of the operator are made of.
+type Setup struct {
+	// Operator is the operator's own ServiceAccount.
+	Operator types.NamespacedName
+	// Registry to ask.
+	Registry *registry.Resolver
+	// Clock of the operator.
+	Clock clock.Clock
+	// Options makes the options of one controller; each needs a rate limiter of its own.
+	Options func() controller.Options
+}
+
+// WithManager adds the controllers to a manager.
+func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
+	if err := IndexFields(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	gatherer := &Gatherer{Reader: mgr.GetClient(), Operator: s.Operator}
+	performer := &Performer{Client: mgr.GetClient()}
+	promotions := &PromotionReconciler{
+		Client: mgr.GetClient(), Gatherer: gatherer, Performer: performer, Clock: s.Clock,
+		Tags:   &TagResolver{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
+		Events: mgr.GetEventRecorder("sluice"),
+	}
+	if err := promotions.SetupWithManager(mgr, s.Options()); err != nil {
+		return fmt.Errorf("promotions: %w", err)
+	}
+	return nil
+}

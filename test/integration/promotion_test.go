@@ -1,0 +1,119 @@
+package integration_test
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// writeBudget is the most that the operator may write for one promotion: one claim, pin, touch, record and release and
+// two Jobs for each of three environments, one wait for sign-off, and a status write for every state that shows.
+const writeBudget = 31
+
+func TestOnePromotionFromDevToProd(t *testing.T) {
+	s := newShop(t, "writes")
+	s.createPipeline()
+	for _, environment := range []string{"dev", "test", "prod"} {
+		s.awaitReady(environment)
+	}
+	s.promote("first", digest(1))
+	s.approve("alice", "first")
+	s.awaitOutcome("first", v1alpha1.OutcomeSucceeded)
+	awaitQuiet(t)
+
+	// The second promotion is the usual one: everything has run before.
+	before := operatorWrites(t)
+	s.promote("second", digest(2))
+	s.approve("alice", "second")
+	s.awaitOutcome("second", v1alpha1.OutcomeSucceeded)
+	awaitQuiet(t)
+	for _, environment := range []string{"dev", "test", "prod"} {
+		if got := s.templateImage(environment); got != "@"+digest(2) {
+			t.Errorf("%s runs %s, want the promoted digest", environment, got)
+		}
+	}
+	total := printWrites(t, before, operatorWrites(t))
+	if total > writeBudget {
+		t.Errorf("the operator wrote %d times for one promotion, want at most %d", total, writeBudget)
+	}
+}
+
+func (s *shop) approve(user, name string) {
+	s.t.Helper()
+	s.awaitReason(name, "prod", v1alpha1.ReasonApprovalsMissing)
+	eventually(s.t, user+" signs "+name, func() error { return s.sign(user, name, "prod", v1alpha1.DecisionApproved) })
+}
+
+// operatorWrites counts the operator's writes by verb and resource, as the API server's audit log has them. Leases are
+// not counted, as they do not depend on what is done. Events are counted apart: they expire, and are no state.
+func operatorWrites(t *testing.T) map[string]int {
+	t.Helper()
+	events, err := plane.AuditEvents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, e := range events {
+		who := e.User.Username
+		if e.ImpersonatedUser != nil {
+			who = e.ImpersonatedUser.Username
+		}
+		read := e.Verb == "get" || e.Verb == "list" || e.Verb == "watch"
+		if who != operatorName || read || e.Stage != "ResponseComplete" || e.ObjectRef == nil || e.ObjectRef.Resource == "leases" {
+			continue
+		}
+		what := e.ObjectRef.Resource
+		if e.ObjectRef.Subresource != "" {
+			what += "/" + e.ObjectRef.Subresource
+		}
+		counts[fmt.Sprintf("%-7s %s", e.Verb, what)]++
+	}
+	return counts
+}
+
+// printWrites prints the difference of two counts, and returns the total without events.
+func printWrites(t *testing.T, before, after map[string]int) int {
+	t.Helper()
+	var lines []string
+	total, events := 0, 0
+	for what, n := range after {
+		if n -= before[what]; n == 0 {
+			continue
+		}
+		if strings.HasSuffix(what, " events") {
+			events += n
+			continue
+		}
+		total += n
+		lines = append(lines, fmt.Sprintf("%4d %s", n, what))
+	}
+	sort.Strings(lines)
+	t.Logf("the operator's writes for one promotion:\n%s\n%4d events, which expire and are not counted", strings.Join(lines, "\n"), events)
+	fmt.Printf("writes per promotion: %d\n", total)
+	return total
+}
+
+// quietLooks is how many looks in a row have to find nothing new.
+const quietLooks = 30
+
+// awaitQuiet waits until the operator writes nothing any more.
+func awaitQuiet(t *testing.T) {
+	t.Helper()
+	last, same := -1, 0
+	eventually(t, "the operator is quiet", func() error {
+		total := 0
+		for _, n := range operatorWrites(t) {
+			total += n
+		}
+		if total != last {
+			last, same = total, 0
+		}
+		if same++; same < quietLooks {
+			return fmt.Errorf("%d writes so far", total)
+		}
+		return nil
+	})
+}
