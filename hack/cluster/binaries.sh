@@ -122,13 +122,25 @@ link_flags() {
   esac
 }
 
+# tick says every minute that NAME is still being built, until it is killed, and its sleep with it.
+tick() {
+  local minutes=0
+  trap 'kill $!; exit 0' TERM
+  while
+    sleep 60 &
+    wait $!
+  do
+    say "$1: still building ($((++minutes)) min)"
+  done
+}
+
 build() {
   local directory package minutes log=$work/$1.log begin=$SECONDS ticker failed=0
   command -v go >/dev/null || die "$1 has to be built, and there is no go" 'install Go (https://go.dev/dl), or put the binaries into SLUICE_BIN_DIR'
   read -r directory package minutes <<<"$(module "$1")"
   require_space "$cache" 1000 "building $1"
   say "$1: building from its Go module, about $minutes minute(s) on 2 cores without a build cache ..."
-  while sleep 60; do say "$1: still building ($(((SECONDS - begin) / 60)) min)"; done &
+  tick "$1" &
   ticker=$!
   # Tags: file systems that need headers of C libraries; the other modules have no such tags.
   (cd "$cluster_dir/$directory" && env -u GOOS -u GOARCH GOFLAGS='' GOWORK=off CGO_ENABLED=0 \

@@ -67,7 +67,8 @@ require_port() {
 }
 
 # A process file holds "PID START-TIME": a number alone may be another process by the time it is read.
-start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# A zombie has ended, even where nobody collects it (the first process of many containers does not).
+start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'; }
 
 # remember FILE PID
 remember() { echo "$2 $(start_time "$2")" >"$1"; }
@@ -100,6 +101,9 @@ await() {
     sleep 0.05
   done
 }
+
+# cluster_name is one for each state directory, so that two clusters may run at once.
+cluster_name() { echo "sluice-$(cksum <<<"$state" | cut -d' ' -f1)"; }
 
 # docker_answers says whether a Docker engine can be used, not only whether its client is installed.
 docker_answers() { timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }

@@ -2,7 +2,7 @@ package controller
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -79,18 +79,24 @@ type Setup struct {
 
 // WithManager adds the controllers to a manager.
 func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
-	if err := IndexFields(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := errors.Join(IndexFields(ctx, mgr.GetFieldIndexer()), IndexEnvironmentFields(ctx, mgr.GetFieldIndexer())); err != nil {
 		return err
 	}
-	gatherer := &Gatherer{Reader: mgr.GetClient(), Operator: s.Operator}
-	performer := &Performer{Client: mgr.GetClient()}
+	c := mgr.GetClient()
+	gatherer, performer := &Gatherer{Reader: c, Operator: s.Operator}, &Performer{Client: c}
+	recorder := mgr.GetEventRecorder("sluice")
 	promotions := &PromotionReconciler{
-		Client: mgr.GetClient(), Gatherer: gatherer, Performer: performer, Clock: s.Clock,
-		Tags:   &TagResolver{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
-		Events: mgr.GetEventRecorder("sluice"),
+		Client: c, Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,
+		Tags: &TagResolver{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
 	}
-	if err := promotions.SetupWithManager(mgr, s.Options()); err != nil {
-		return fmt.Errorf("promotions: %w", err)
+	environments := &EnvironmentReconciler{
+		Client: c, APIReader: mgr.GetAPIReader(), Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,
+		Answers: &ImageAnswers{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
 	}
-	return nil
+	pipelines := &DeliveryPipelineReconciler{Client: c, Gatherer: gatherer, Clock: s.Clock}
+	return errors.Join(
+		promotions.SetupWithManager(mgr, s.Options()),
+		environments.SetupWithManager(mgr, s.Options()),
+		pipelines.SetupWithManager(mgr, s.Options()),
+	)
 }

@@ -192,6 +192,7 @@ func TestInUse(t *testing.T) {
 		{"scenario 16: until it ends", Observed{Jobs: []batchv1.Job{finishedJob}}, nil},
 		{"a gate's Job is allowed on its own", Observed{Jobs: []batchv1.Job{gate}}, nil},
 		{"and so is its pod", Observed{Pods: []corev1.Pod{makePod("p", "Job", "sl-1", api+"@"+digestA).Labelled(v1alpha1.GateLabel, "smoke").Obj()}}, nil},
+		{"a gate's label hides no pod of a workload", Observed{Pods: []corev1.Pod{makePod("p", "ReplicaSet", "w", api+"@"+digestA).Labelled(v1alpha1.GateLabel, "smoke").Obj()}}, used},
 		{"a ReplicaSet with replicas", Observed{ReplicaSets: []appsv1.ReplicaSet{scaled}}, used},
 		{"a ReplicaSet that is scaled down and still has pods", Observed{ReplicaSets: []appsv1.ReplicaSet{leaving}}, used},
 		{"a ReplicaSet of the past", Observed{ReplicaSets: []appsv1.ReplicaSet{old}}, nil},

@@ -46,8 +46,12 @@ func pullError(message string) string {
 // generatedPod matches the name of a pod in an error, with the random end that differs at every try.
 var generatedPod = regexp.MustCompile(`(pods "[^"]*-)[a-z0-9]{5}"`)
 
+// combined is what the recorder of events writes before the message once there were many alike.
+const combined = "(combined from similar events): "
+
+// createError takes out of a refusal what changes from try to try.
 func createError(message string) string {
-	return generatedPod.ReplaceAllString(message, `$1*"`)
+	return generatedPod.ReplaceAllString(strings.TrimPrefix(message, combined), `$1*"`)
 }
 
 // problem is the newest refusal of a pod of this owner, unless no pod is missing or one was made since.

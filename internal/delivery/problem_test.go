@@ -79,6 +79,7 @@ func TestCreationProblem(t *testing.T) {
 		{"nothing happened", nil, nil, ""},
 		{"refused while the old pods still make up the number", []corev1.Pod{oldPod.Obj()}, []corev1.Event{makeFailure("a", "web-2", quota, after(1))}, said},
 		{"nothing is missing any more", []corev1.Pod{makePod("web-2-a", "ReplicaSet", "web-2", image).Obj()}, []corev1.Event{makeFailure("a", "web-2", quota, after(1))}, ""},
+		{"refused so often that events are combined", nil, []corev1.Event{makeFailure("a", "web-2", "(combined from similar events): "+quota, after(1))}, said},
 		{"an old ReplicaSet was refused", nil, []corev1.Event{makeFailure("a", "web-1", quota, after(1))}, ""},
 		{"the newest wins", nil, []corev1.Event{makeFailure("a", "web-2", "old", after(1)), makeFailure("b", "web-2", quota, after(2)), makeFailure("c", "web-2", "older", after(0))}, said},
 		{"of two at the same time the order decides nothing", nil, []corev1.Event{makeFailure("b", "web-2", quota, after(1)), makeFailure("a", "web-2", "x", after(1))}, said},

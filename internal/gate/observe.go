@@ -28,6 +28,8 @@ func Observe(job *batchv1.Job, pods []corev1.Pod, events []corev1.Event) promoti
 		Job:         job.Name,
 		UID:         string(job.UID),
 		Image:       runningImage(pod),
+		Started:     job.Status.StartTime.DeepCopy(),
+		Completed:   completed(job),
 	}
 	failed := condition(job, batchv1.JobFailed)
 	switch {
@@ -59,6 +61,14 @@ func condition(job *batchv1.Job, kind batchv1.JobConditionType) *batchv1.JobCond
 		}
 	}
 	return nil
+}
+
+// completed is when the Job ended; nil before. Of a Job that failed only the condition tells. A copy: the Job is a cache's.
+func completed(job *batchv1.Job) *metav1.Time {
+	if failed := condition(job, batchv1.JobFailed); failed != nil {
+		return failed.LastTransitionTime.DeepCopy()
+	}
+	return job.Status.CompletionTime.DeepCopy()
 }
 
 // newestPod is the one that counts: older ones were disrupted and replaced. Nil where there is none.

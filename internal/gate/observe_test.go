@@ -30,6 +30,33 @@ func TestObserveIdentity(t *testing.T) {
 	}
 }
 
+func TestObserveTimes(t *testing.T) {
+	started, ended := after(1), after(9)
+	passed := makeJob().Condition(batchv1.JobComplete, "", "").Obj()
+	passed.Status.StartTime, passed.Status.CompletionTime = &started, &ended
+	failed := makeJob().Failed().Obj()
+	failed.Status.StartTime, failed.Status.Conditions[0].LastTransitionTime = &started, ended
+	running := makeJob().Obj()
+	running.Status.StartTime = &started
+	for _, c := range []struct {
+		reason             string
+		job                *batchv1.Job
+		started, completed *metav1.Time
+	}{
+		{"not begun", makeJob().Obj(), nil, nil},
+		{"at work", running, &started, nil},
+		{"passed", passed, &started, &ended},
+		{"failed, of which the Job notes no end but in its condition", failed, &started, &ended},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			run := Observe(c.job, nil, nil)
+			if !run.Started.Equal(c.started) || !run.Completed.Equal(c.completed) {
+				t.Errorf("got %v to %v, want %v to %v", run.Started, run.Completed, c.started, c.completed)
+			}
+		})
+	}
+}
+
 func TestObserveImageScenario14(t *testing.T) {
 	for _, c := range []struct{ reason, imageID, want string }{
 		{"as it is", testImage, testImage},
@@ -145,6 +172,9 @@ func TestObserveProgress(t *testing.T) {
 		{"quota or admission refuses its pod", makeJob(), nil, []corev1.Event{refusal("a", after(1))}, promotion.RunWaiting, denied},
 		{"the newest refusal counts", makeJob(), nil, []corev1.Event{makeFailure("b", "job-1", "old", after(1)), refusal("a", after(2)), otherReason}, promotion.RunWaiting, denied},
 		{"of two at the same time the order decides nothing", makeJob(), nil, []corev1.Event{makeFailure("a", "job-1", "x", after(1)), refusal("b", after(1))}, promotion.RunWaiting, denied},
+		{"refused so often that events are combined", makeJob(), nil, []corev1.Event{
+			makeFailure("a", "job-1", `(combined from similar events): Error creating: pods "sl-1-abcde" is forbidden: exceeded quota`, after(1)),
+		}, promotion.RunWaiting, denied},
 		{"the refusal of another Job", makeJob(), nil, []corev1.Event{makeFailure("a", "job-2", "x", after(1))}, promotion.RunWaiting, ""},
 		{"a refusal that is over", makeJob(), pods(makePod("a").Waiting("ContainerCreating", "")), []corev1.Event{refusal("a", after(1))}, promotion.RunWaiting, ""},
 		{"a pod was disrupted, and its replacement waits", makeJob(), pods(makePod("a").Terminated(137, "Error", ""), makePod("b").Waiting("ContainerCreating", "")), nil,

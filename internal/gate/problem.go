@@ -77,6 +77,9 @@ func waitingProblem(waiting *corev1.ContainerStateWaiting) string {
 // generatedPod matches the name of a pod in an error, with the random end that differs at every try.
 var generatedPod = regexp.MustCompile(`(pods "[^"]*-)[a-z0-9]{5}"`)
 
+// combined is what the recorder of events writes before the message once there were many alike.
+const combined = "(combined from similar events): "
+
 // createProblem is the newest refusal of a pod of this Job.
 func createProblem(job *batchv1.Job, events []corev1.Event) string {
 	var newest *corev1.Event
@@ -90,7 +93,8 @@ func createProblem(job *batchv1.Job, events []corev1.Event) string {
 	if newest == nil {
 		return ""
 	}
-	return oneLine(reasoned(newest.Reason, generatedPod.ReplaceAllString(newest.Message, `$1*"`)))
+	message := generatedPod.ReplaceAllString(strings.TrimPrefix(newest.Message, combined), `$1*"`)
+	return oneLine(reasoned(newest.Reason, message))
 }
 
 // newerEvent falls back on names, so that the order in which events are listed decides nothing.

@@ -9,6 +9,9 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
+// maxApprovals is how many approvals the schema lets a status list.
+const maxApprovals = 64
+
 // tally is what the approvals of a promotion come to.
 type tally struct {
 	statuses []v1alpha1.ApprovalStatus
@@ -27,7 +30,7 @@ func (v *visit) count(needed v1alpha1.ApprovalRequirement, evidenceHash string) 
 	persons := map[string]*v1alpha1.Approval{}
 	for i, a := range approvals {
 		status := approvalStatus(a)
-		if a.Spec.Decision == v1alpha1.DecisionRejected {
+		if a.Spec.Decision == v1alpha1.DecisionRejected && a.Spec.PromotionRef.UID == v.uid() {
 			t.rejection = a
 			t.statuses = append(t.statuses, status)
 			continue
@@ -44,7 +47,21 @@ func (v *visit) count(needed v1alpha1.ApprovalRequirement, evidenceHash string) 
 		t.statuses = append(t.statuses, status)
 	}
 	t.missing = missing(persons, needed)
+	t.statuses = listed(t.statuses)
 	return t
+}
+
+// listed shortens a list of approvals to what a status holds. The oldest that do not count are left out first.
+func listed(statuses []v1alpha1.ApprovalStatus) []v1alpha1.ApprovalStatus {
+	surplus := len(statuses) - maxApprovals
+	kept := slices.DeleteFunc(statuses, func(s v1alpha1.ApprovalStatus) bool {
+		drop := surplus > 0 && s.State == v1alpha1.ApprovalIgnored
+		if drop {
+			surplus--
+		}
+		return drop
+	})
+	return kept[max(0, len(kept)-maxApprovals):]
 }
 
 // whyIgnored returns why an approval does not count; empty where nothing about it speaks against it.

@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,6 +11,8 @@ import (
 
 // Decide says what to do about a Promotion, given all that bears on it.
 func Decide(snapshot Snapshot) Plan {
+	// A cache lists in any order, and a wait that names another promotion must not name one, then another.
+	snapshot.Rivals = slices.SortedFunc(slices.Values(snapshot.Rivals), func(a, b *v1alpha1.Promotion) int { return compareAge(a, b) })
 	d := &decision{snapshot: snapshot, status: *snapshot.Promotion.Status.DeepCopy()}
 	d.decide()
 	d.status.Conditions = d.conditions()
@@ -61,7 +64,8 @@ func (d *decision) decide() {
 }
 
 // finished says whether the Promotion has ended before. One that ended is only marked, should the mark be missing, and
-// never runs again: the label outlives a status that a backup left out.
+// never runs again: the label outlives a status that a backup left out. Where the status is not lost, it decides: the
+// operator may have been killed between the label and the status.
 func (d *decision) finished() bool {
 	label := v1alpha1.PromotionOutcome(d.promotion().Labels[v1alpha1.OutcomeLabel])
 	switch {
@@ -70,7 +74,7 @@ func (d *decision) finished() bool {
 			d.do(LabelOutcome{Outcome: d.status.Outcome})
 		}
 		return true
-	case label != "":
+	case label != "" && d.status.Pipeline.UID == "":
 		d.status.Outcome = label
 		d.status.Message = "ended before (" + string(label) + "), says the label " + v1alpha1.OutcomeLabel +
 			"; its status was lost, its records are kept. Create another Promotion to run it again"

@@ -82,7 +82,7 @@ func (v *visit) bringIn(releaseHash string, images []v1alpha1.Image) []v1alpha1.
 	}
 	if !want.Equal(ParseEnforced(v.site.Namespace)) {
 		v.do(Pin{Namespace: v.namespace(), ResourceVersion: v.site.Namespace.ResourceVersion, Copy: want})
-		return []v1alpha1.Reason{v1alpha1.NewReason(v1alpha1.ReasonRollingOut, "release %s is being pinned in %s", short(releaseHash), v.namespace())}
+		return v.willRollOut(releaseHash, images)
 	}
 	var reasons []v1alpha1.Reason
 	for _, image := range v.missingWorkloads() {
@@ -94,10 +94,25 @@ func (v *visit) bringIn(releaseHash string, images []v1alpha1.Image) []v1alpha1.
 		}
 		if touch, needed := v.touch(w, TouchValue(releaseHash, v.uid()), images); needed {
 			v.do(touch)
-			reasons = append(reasons, v1alpha1.NewReason(v1alpha1.ReasonRollingOut, "%s %s is being brought to release %s", w.Kind, w.Name, short(releaseHash)))
+			reasons = append(reasons, rollingOut(w, v.namespace()))
 			continue
 		}
 		reasons = append(reasons, rolloutOf(w, images, v.namespace())...)
+	}
+	return reasons
+}
+
+// willRollOut says the same of a release that is being pinned as of one that is rolling out: the steps between are not
+// worth a status write each.
+func (v *visit) willRollOut(releaseHash string, images []v1alpha1.Image) []v1alpha1.Reason {
+	var reasons []v1alpha1.Reason
+	for _, w := range v.site.Workloads {
+		if !w.Ignored && !w.carries(images) {
+			reasons = append(reasons, rollingOut(w, v.namespace()))
+		}
+	}
+	if len(reasons) == 0 {
+		reasons = append(reasons, v1alpha1.NewReason(v1alpha1.ReasonRollingOut, "release %s is being pinned in %s", short(releaseHash), v.namespace()))
 	}
 	return reasons
 }
@@ -181,7 +196,7 @@ func (v *visit) forgetAdopted(want *EnforcedCopy) {
 // gateImages are the images of the gates that run here. Those of other promotions at work stay.
 func (v *visit) gateImages(was EnforcedCopy) []string {
 	var images []string
-	if len(v.site.Environment.Status.Holders) > 1 {
+	if slices.ContainsFunc(v.site.Environment.Status.Holders, func(h v1alpha1.Holder) bool { return h.PromotionRef.UID != v.uid() }) {
 		images = slices.Clone(was.GateImages)
 	}
 	for _, gate := range v.gates() {

@@ -51,7 +51,7 @@ func (v *visit) judge() {
 		v.verdict = before.and(signed).and(v.newest(signed)).and(v.free()).and(v.workloadsThere())
 	}
 	if v.verdict.State == Refused {
-		v.stop, v.stopMessage = v.verdict.Cause, v.verdict.Reasons[len(v.verdict.Reasons)-1].Message
+		v.stop, v.stopMessage = v.verdict.Cause, v.verdict.Why
 	}
 }
 
@@ -187,11 +187,11 @@ func (v *visit) approved(before Verdict) Verdict {
 		return refused(v1alpha1.CauseRejected, v1alpha1.NewReason(v1alpha1.ReasonApprovalsMissing, "%s rejected it in %s%s", a.Spec.Approver.Username, v.step.Name,
 			pick(a.Spec.Comment == "", "", ": "+a.Spec.Comment)))
 	}
-	if before.State != Ready {
-		return pending(v1alpha1.NewReason(v1alpha1.ReasonApprovalsMissing, "can be signed once nothing else stands in the way"))
-	}
 	if t.missing == "" {
 		return ready()
+	}
+	if before.State != Ready {
+		return pending(v1alpha1.NewReason(v1alpha1.ReasonApprovalsMissing, "can be signed once nothing else stands in the way"))
 	}
 	if len(v.site.Environment.Status.Awaiting) >= maxAwaiting && !v.awaited() {
 		return pending(v1alpha1.NewReason(v1alpha1.ReasonInboxFull,
@@ -205,6 +205,9 @@ func (v *visit) approved(before Verdict) Verdict {
 
 func (v *visit) free() Verdict {
 	h := v.rivalHolder()
+	if rollback := v.preempted(); h == nil && rollback != nil && !v.holding() {
+		return pending(v1alpha1.NewReason(v1alpha1.ReasonEnvironmentBusy, "the rollback %s goes first; this one enters when it is done", rollback.Name))
+	}
 	if h == nil {
 		return ready()
 	}
@@ -222,13 +225,20 @@ func (v *visit) workloadsThere() Verdict {
 			v.namespace(), image.Repository, image.Name)))
 	}
 	for _, w := range v.site.Workloads {
-		if !w.Ignored && !w.Settled && midRollout(w) {
+		if !w.Ignored && !w.Settled && midRollout(w) && !v.leftBroken() {
 			verdict = verdict.and(pending(v1alpha1.NewReason(v1alpha1.ReasonWorkloadRollingOut,
 				"%s %s is in the middle of another rollout; wait for it, or mend it (kubectl rollout status %s/%s -n %s)",
 				w.Kind, w.Name, strings.ToLower(w.Kind), w.Name, v.namespace())))
 		}
 	}
 	return verdict
+}
+
+// leftBroken says whether what ran here last failed and was left in place. Its rollout ends with the release that mends
+// it, so that this one does not wait for the end.
+func (v *visit) leftBroken() bool {
+	last := newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == v.namespace() })
+	return last != nil && last.Spec.Result == v1alpha1.ResultFailed
 }
 
 // midRollout says whether pods of different images live side by side. A workload that is merely broken is no reason to

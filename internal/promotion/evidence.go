@@ -31,7 +31,7 @@ func (v *visit) evidenceComplete() Verdict {
 
 func (v *visit) evidenceFor(requirement v1alpha1.EvidenceRequirement) Verdict {
 	sources := v.evidenceSources(requirement)
-	failed := ""
+	failed, expired := "", ready()
 	for _, namespace := range sources {
 		record := newestOf(v.snapshot.Records, namespace, v.status.ReleaseHash)
 		switch {
@@ -39,8 +39,15 @@ func (v *visit) evidenceFor(requirement v1alpha1.EvidenceRequirement) Verdict {
 		case record.Spec.Result != v1alpha1.ResultPassed:
 			failed = namespace + "/" + record.Name + " says " + string(record.Spec.Result)
 		case hasPassed(record, requirement):
-			return v.freshEnough(record, requirement)
+			verdict := v.freshEnough(record, requirement)
+			if verdict.State == Ready {
+				return verdict
+			}
+			expired = verdict
 		}
+	}
+	if expired.State != Ready {
+		return expired
 	}
 	wanted := "a passed " + string(requirement.Purpose) + " gate" +
 		pick(requirement.DeclaredBy == v1alpha1.DeclaredByPlatform, ", declared by an Environment,", "") + " for release " + short(v.status.ReleaseHash)
@@ -155,11 +162,11 @@ func (v *visit) predecessorPassed(name string) Verdict {
 		if before.State == v1alpha1.StatePassed {
 			return ready()
 		}
-		return pending(v1alpha1.NewReason(v1alpha1.ReasonPredecessorPending, "waits for %s to pass; it is %s", name, before.State))
+		return pending(v1alpha1.NewReason(v1alpha1.ReasonPredecessorPending, "waits for %s to pass", name))
 	}
 	namespace := before.EnvironmentRef.Namespace
 	record := newestOf(v.snapshot.Records, namespace, v.status.ReleaseHash)
-	if record != nil && good(record) {
+	if record != nil && record.Spec.Result == v1alpha1.ResultPassed {
 		return ready()
 	}
 	found := "it never ran there"

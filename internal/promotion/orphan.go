@@ -20,18 +20,41 @@ func Orphaned(holder v1alpha1.Holder, found *v1alpha1.Promotion, namespace strin
 
 // DecideOrphan says what to do about a slot whose Promotion is gone: bring the stable release back, unless the holder says
 // Hold, write the record, give the slot back. The snapshot needs Now, the Site of the namespace, and the Records.
+// When the way back began is written into the Environment first: the Promotion may have been at work for long.
 func DecideOrphan(snapshot Snapshot, namespace string, holder v1alpha1.Holder) Plan {
 	snapshot.Promotion = ghost(namespace, holder)
 	d := &decision{snapshot: snapshot, status: *snapshot.Promotion.Status.DeepCopy()}
 	v := d.visits()[0]
 	if v.stable() == nil || holder.OnFailure == v1alpha1.HoldOnFailure {
 		v.progress.State = v1alpha1.StateFailed
+	} else if v.ownRecord() == nil && !v.gone() {
+		if v.progress.RollbackTime = v.orphanedSince(); v.progress.RollbackTime == nil {
+			v.markOrphaned()
+			return Plan{Effects: d.effects}
+		}
 	}
 	v.goOn()
 	if v.progress.State == v1alpha1.StateRollbackFailed && v.ownRecord() == nil {
 		v.recordEnd(v1alpha1.ResultFailed)
 	}
 	return Plan{Effects: d.effects, Wake: d.wake}
+}
+
+// orphanedSince is when the way back from an orphaned release began; nil before. Whoever holds a slot is named as the
+// one that changes what runs: an entry that is changing and names nobody is that of an orphan.
+func (v *visit) orphanedSince() *metav1.Time {
+	for _, entry := range v.site.Environment.Status.Pipelines {
+		if entry.Pipeline == v.pipelineKey() && entry.State == v1alpha1.DeliveryChanging && entry.PromotionRef.UID == "" {
+			return entry.SinceTime
+		}
+	}
+	return nil
+}
+
+func (v *visit) markOrphaned() {
+	v.writeEnvironment(*v.site.Environment.Status.DeepCopy(), v1alpha1.DeliveredPipeline{
+		Pipeline: v.pipelineKey(), State: v1alpha1.DeliveryChanging, ReleaseHash: v.stable().Spec.ReleaseHash, SinceTime: v.now(),
+	})
 }
 
 // ghost stands in for the Promotion, made of what it left in the Environment.
@@ -54,7 +77,7 @@ func ghost(namespace string, holder v1alpha1.Holder) *v1alpha1.Promotion {
 			}},
 			Environments: []v1alpha1.EnvironmentProgress{{
 				Name: environment, State: v1alpha1.StateRollingBack, Cause: v1alpha1.CausePromotionDeleted,
-				Message: "the Promotion was deleted while it was at work", StartTime: holder.SinceTime, RollbackTime: holder.SinceTime,
+				Message: "the Promotion was deleted while it was at work", StartTime: holder.SinceTime,
 				EnvironmentRef: v1alpha1.ObservedEnvironmentReference{Namespace: namespace},
 			}},
 		},

@@ -21,6 +21,11 @@ func newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecor
 	return found
 }
 
+// Newest returns the newest record of those that match; nil where none does.
+func Newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecord) bool) *v1alpha1.ReleaseRecord {
+	return newest(records, match)
+}
+
 // compareAge orders objects from old to new.
 func compareAge(a, b metav1.Object) int {
 	at, bt := a.GetCreationTimestamp(), b.GetCreationTimestamp()

@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -124,7 +125,8 @@ func (d *decision) findDigest(listed v1alpha1.PipelineImage) (string, v1alpha1.R
 			return "", v1alpha1.NewReason(v1alpha1.ReasonRegistryUnavailable, "the registry has not been asked yet for %s:%s", listed.Repository, given.Tag)
 		}
 		if answer.Digest == "" {
-			return "", v1alpha1.NewReason(answer.Reason, "%s", answer.Message)
+			return "", v1alpha1.NewReason(cmp.Or(answer.Reason, v1alpha1.ReasonRegistryUnavailable), "%s",
+				cmp.Or(answer.Message, "the registry gave no digest for "+listed.Repository+":"+given.Tag))
 		}
 		return answer.Digest, v1alpha1.Reason{}
 	}

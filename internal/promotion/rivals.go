@@ -43,7 +43,7 @@ func (v *visit) against(rival *v1alpha1.Promotion, signed Verdict) Verdict {
 
 // queued says whether a promotion still means to enter a namespace.
 func queued(p *v1alpha1.Promotion, namespace string) bool {
-	if p.Status.Outcome != "" || p.Labels[v1alpha1.OutcomeLabel] != "" {
+	if p.Status.Outcome != "" || p.Labels[v1alpha1.OutcomeLabel] != "" || p.Spec.Lifecycle == v1alpha1.LifecycleCancelled {
 		return false
 	}
 	state := progressIn(p, namespace).State
@@ -59,7 +59,7 @@ func (v *visit) equallyReady(rival *v1alpha1.Promotion) bool {
 	case v1alpha1.StateWaiting:
 		other := v.as(rival)
 		return other != nil && rival.Status.Outcome == "" && rival.Spec.Lifecycle != v1alpha1.LifecycleCancelled &&
-			other.predecessorsPassed().and(other.evidenceComplete()).and(other.admitted()).and(other.gatesAllowed()).State == Ready
+			other.predecessorsPassed().and(other.evidenceComplete()).and(other.admitted()).and(other.gatesAllowed()).and(other.requesterKnown()).State == Ready
 	}
 	return false
 }
@@ -81,14 +81,28 @@ func (v *visit) as(rival *v1alpha1.Promotion) *visit {
 // none.
 func (v *visit) preempted() *v1alpha1.Promotion {
 	i := slices.IndexFunc(v.snapshot.Rivals, func(rival *v1alpha1.Promotion) bool {
-		reasons := progressIn(rival, v.namespace()).Reasons
 		return rival.Spec.Intent == v1alpha1.IntentRollback && compareAge(rival, v.promotion()) > 0 &&
-			queued(rival, v.namespace()) && len(reasons) == 1 && reasons[0].Type == v1alpha1.ReasonEnvironmentBusy
+			queued(rival, v.namespace()) && keptOut(progressIn(rival, v.namespace()))
 	})
 	if i < 0 || v.promotion().Spec.Intent == v1alpha1.IntentRollback {
 		return nil
 	}
 	return v.snapshot.Rivals[i]
+}
+
+// keptOut says whether nothing keeps a promotion out but the one that holds the slot, and its rollout.
+func keptOut(progress v1alpha1.EnvironmentProgress) bool {
+	busy := false
+	for _, reason := range progress.Reasons {
+		switch reason.Type {
+		case v1alpha1.ReasonEnvironmentBusy:
+			busy = true
+		case v1alpha1.ReasonWorkloadRollingOut:
+		default:
+			return false
+		}
+	}
+	return busy
 }
 
 func selectsNamespace(p *v1alpha1.Promotion, namespace string) bool {

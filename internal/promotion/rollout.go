@@ -62,14 +62,19 @@ func stuckRollout(w Workload, old int, problem, namespace string) v1alpha1.Reaso
 		return v1alpha1.NewReason(v1alpha1.ReasonRolloutPaused, "%s %s is paused; kubectl rollout resume %s -n %s", w.Kind, w.Name, target, namespace)
 	case w.Partitioned && old > 0:
 		return v1alpha1.NewReason(v1alpha1.ReasonRolloutPartitioned,
-			"StatefulSet %s keeps %d pods of the old revision: set spec.updateStrategy.rollingUpdate.partition to 0", w.Name, old)
+			"StatefulSet %s keeps pods of the old revision: set spec.updateStrategy.rollingUpdate.partition to 0", w.Name)
 	case w.OnDelete && old > 0:
 		return v1alpha1.NewReason(v1alpha1.ReasonPodsMustBeDeleted,
-			"%s %s changes pods only when they are deleted (updateStrategy OnDelete), and %d old ones live: delete them", w.Kind, w.Name, old)
+			"%s %s changes pods only when they are deleted (updateStrategy OnDelete), and old ones live: delete them", w.Kind, w.Name)
 	case strings.Contains(problem, "forbidden") || strings.Contains(problem, "denied"):
 		return v1alpha1.NewReason(v1alpha1.ReasonAdmissionRefused, "%s %s cannot make pods: %s", w.Kind, w.Name, problem)
 	case problem != "":
 		return v1alpha1.NewReason(v1alpha1.ReasonRollingOut, "%s %s is rolling out: %s", w.Kind, w.Name, problem)
 	}
-	return v1alpha1.NewReason(v1alpha1.ReasonRollingOut, "%s %s is rolling out; kubectl rollout status %s -n %s", w.Kind, w.Name, target, namespace)
+	return rollingOut(w, namespace)
+}
+
+func rollingOut(w Workload, namespace string) v1alpha1.Reason {
+	return v1alpha1.NewReason(v1alpha1.ReasonRollingOut, "%s %s is rolling out; kubectl rollout status %s/%s -n %s",
+		w.Kind, w.Name, strings.ToLower(w.Kind), w.Name, namespace)
 }

@@ -22,6 +22,8 @@ type Verdict struct {
 	Reasons []v1alpha1.Reason
 	// Cause with which the Promotion ends where it is Refused.
 	Cause v1alpha1.EnvironmentCause
+	// Why it is Refused: the message of the reason that did it.
+	Why string
 }
 
 func ready() Verdict { return Verdict{} }
@@ -29,14 +31,14 @@ func ready() Verdict { return Verdict{} }
 func pending(reasons ...v1alpha1.Reason) Verdict { return Verdict{State: Pending, Reasons: reasons} }
 
 func refused(cause v1alpha1.EnvironmentCause, reason v1alpha1.Reason) Verdict {
-	return Verdict{State: Refused, Reasons: []v1alpha1.Reason{reason}, Cause: cause}
+	return Verdict{State: Refused, Reasons: []v1alpha1.Reason{reason}, Cause: cause, Why: reason.Message}
 }
 
 // and joins two verdicts: the graver state, all the reasons.
 func (a Verdict) and(b Verdict) Verdict {
-	joined := Verdict{State: max(a.State, b.State), Reasons: append(a.Reasons, b.Reasons...), Cause: a.Cause}
+	joined := Verdict{State: max(a.State, b.State), Reasons: append(a.Reasons, b.Reasons...), Cause: a.Cause, Why: a.Why}
 	if b.State == Refused && a.State != Refused {
-		joined.Cause = b.Cause
+		joined.Cause, joined.Why = b.Cause, b.Why
 	}
 	return joined
 }

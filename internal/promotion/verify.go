@@ -77,14 +77,19 @@ func (v *visit) recordPassed(before []v1alpha1.GateStatus) {
 
 // keepQuiet leaves the status as it is while a short gate follows a gate that passed, where the first was announced.
 func (v *visit) keepQuiet(gate declaredGate, before []v1alpha1.GateStatus, index int) {
-	if gate.TimeoutSeconds == 0 || gate.TimeoutSeconds > announceSeconds {
+	// The beginning of a soak is written nowhere else.
+	if gate.TimeoutSeconds == 0 || gate.TimeoutSeconds > announceSeconds || gate.Job.Image == "" {
 		return
 	}
 	if index > 0 && len(before) == len(v.progress.Gates) && v.progress.Gates[index].State == v1alpha1.GateRunning &&
-		len(v.progress.Reasons) == 1 && v.progress.Reasons[0].Type == v1alpha1.ReasonGateRunning {
+		onlyGateRunning(v.progress.Reasons) && onlyGateRunning(v.lastReasons()) {
 		v.progress.Gates = before
 		v.progress.Reasons = v.lastReasons()
 	}
+}
+
+func onlyGateRunning(reasons []v1alpha1.Reason) bool {
+	return len(reasons) == 1 && reasons[0].Type == v1alpha1.ReasonGateRunning
 }
 
 // lastReasons are those that the status held before this pass.
@@ -219,13 +224,21 @@ func (v *visit) stopGates() {
 			v.do(StopGate{Namespace: v.namespace(), Job: run.Job})
 		}
 	}
+	for i := range v.progress.Gates {
+		if gate := &v.progress.Gates[i]; gate.State == v1alpha1.GateRunning {
+			gate.State, gate.CompletionTime = v1alpha1.GateCancelled, v.now()
+		}
+	}
 }
 
 // runSoak watches the release for a time: ready, without a restart.
 func (v *visit) runSoak(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
 	restarts, unready := int32(0), ""
 	for _, w := range v.site.Workloads {
-		if !w.Ignored && !w.Settled {
+		if w.Ignored {
+			continue
+		}
+		if !w.Settled {
 			unready = w.Kind + " " + w.Name + " is not ready"
 		}
 		for _, pod := range w.Pods {

@@ -13,6 +13,8 @@ import (
 const (
 	defaultRolloutTimeout int32 = 600
 	defaultGateTimeout    int32 = 600
+	// maxReasons is how many reasons the schema lets a status list.
+	maxReasons = 32
 )
 
 // visit is the work on one environment of the Promotion.
@@ -83,7 +85,10 @@ func (v *visit) settled() bool {
 	switch v.progress.State {
 	case v1alpha1.StateNotEntered:
 		return true
-	case v1alpha1.StatePassed, v1alpha1.StateRolledBack, v1alpha1.StateRollbackFailed, v1alpha1.StateFailed:
+	case v1alpha1.StatePassed, v1alpha1.StateRolledBack:
+		// A record brought the state, even should it be gone by now.
+		return v.released || !v.holding()
+	case v1alpha1.StateRollbackFailed, v1alpha1.StateFailed:
 		return (v.ownRecord() != nil || v.gone()) && (v.released || !v.holding())
 	}
 	return false
@@ -119,7 +124,8 @@ func (v *visit) fail(cause v1alpha1.EnvironmentCause, message string) {
 }
 
 func (v *visit) wait(reasons ...v1alpha1.Reason) {
-	v.progress.Reasons = append(v.progress.Reasons, reasons...)
+	all := append(v.progress.Reasons, reasons...)
+	v.progress.Reasons = all[:min(len(all), maxReasons)]
 }
 
 // rolloutTimeout is how long a rollout may take here.

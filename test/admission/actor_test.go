@@ -111,6 +111,19 @@ func with(t *testing.T, verb, namespace string) *actor {
 	return holder
 }
 
+// clusterRestore is a backup tool with the ClusterRole sluice-restore, everywhere.
+func clusterRestore(t *testing.T) *actor {
+	t.Helper()
+	create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "velero"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "sluice-restore"},
+		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Name: "velero", Namespace: "velero"}},
+	})
+	velero := serviceAccount("velero", "velero")
+	eventually(t, func() error { return canI(t.Context(), velero, "restore", "anywhere") })
+	return velero
+}
+
 // grantEverythingButVerbs gives the group `anything` every verb of Kubernetes on everything, by name: "*" would
 // contain unlock and restore.
 func grantEverythingButVerbs(ctx context.Context) error {

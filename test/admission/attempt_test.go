@@ -112,15 +112,29 @@ func stored(t *testing.T, object client.Object) string {
 	return string(text)
 }
 
-func copyOf(object client.Object) client.Object {
-	return object.DeepCopyObject().(client.Object)
+// as returns the object as what it is known to be.
+func as[T any](object any) T {
+	typed, ok := object.(T)
+	if !ok {
+		panic(fmt.Sprintf("%T is no %T", object, typed)) // a mistake in the test
+	}
+	return typed
 }
 
-// create is part of the scene: the administrator makes it.
-func create(t *testing.T, object client.Object) {
+func copyOf[T client.Object](object T) T { return as[T](object.DeepCopyObject()) }
+
+// on returns a change of one kind of object.
+func on[T client.Object](change func(T)) func(client.Object) {
+	return func(object client.Object) { change(as[T](object)) }
+}
+
+// create is part of the scene: the administrator makes it, or who is named.
+func create(t *testing.T, object client.Object, by ...*actor) {
 	t.Helper()
-	if err := admin.Create(t.Context(), object); err != nil {
-		t.Fatal(err)
+	for _, creator := range append(by, admin)[:1] {
+		if err := creator.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -143,7 +143,9 @@ func TestTheStampIsVerified(t *testing.T) {
 func TestScenario27RestoreWritesStampedFieldsBack(t *testing.T) {
 	namespace := inbox(t, "authors-restore", nil)
 	velero := with(t, "restore", namespace)
-	past := func() *v1alpha1.Approval { return MakeApproval(namespace, "long-ago").Named("restored").By("alice", "qa").Obj() }
+	past := func() *v1alpha1.Approval {
+		return MakeApproval(namespace, "long-ago").Named("restored").By("alice", "qa").Obj()
+	}
 	finished := MakePromotion(namespace, "finished").By("dave").Label(v1alpha1.OutcomeLabel, "Succeeded").Obj()
 	record := MakeRecord(namespace, "checkout-aaaaaaaa-00000")
 	elsewhere := MakePromotion(open(t, "authors-restore-elsewhere"), "finished").By("dave").Label(v1alpha1.OutcomeLabel, "Succeeded").Obj()

@@ -58,7 +58,7 @@ func TestGitIsNoWayAroundAPromotion(t *testing.T) {
 	namespace := locked(t, "gitops-rename")
 	flux := serviceAccount("flux-system", "kustomize-controller")
 	manifest := MakePod(api+":v1").Deployment(namespace, "api")
-	renamed := copyOf(manifest).(*appsv1.Deployment)
+	renamed := copyOf(manifest)
 	renamed.Spec.Template.Spec.Containers[0].Name = "web"
 	renamed.Spec.Template.Spec.Containers[0].Image = api + "@" + previous
 	for _, object := range []client.Object{manifest, renamed} {

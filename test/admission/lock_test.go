@@ -106,9 +106,7 @@ func TestLockLeavesWhatWasThere(t *testing.T) {
 
 	fresh := MakePod("nginx:before").Pod(namespace, "new")
 	try(t, []attempt{
-		{name: "scale an old ReplicaSet", as: controller("deployment-controller"), about: set, write: merges(set, func(o client.Object) {
-			o.(*appsv1.ReplicaSet).Spec.MinReadySeconds = 1
-		})},
+		{name: "scale an old ReplicaSet", as: controller("deployment-controller"), about: set, write: merges(set, on(func(set *appsv1.ReplicaSet) { set.Spec.MinReadySeconds = 1 }))},
 		{name: "take a finalizer from an old pod", as: controller("job-controller"), about: pod, write: merges(pod, func(o client.Object) {
 			o.SetFinalizers(nil)
 		})},

@@ -44,7 +44,7 @@ func MakeNamespace(name string, lock v1alpha1.Lock) namespaceBuilder {
 		Labels: map[string]string{v1alpha1.LockLabel: string(lock), v1alpha1.EnvironmentLabel: string(v1alpha1.TierProduction)},
 		Annotations: map[string]string{
 			v1alpha1.ImagesAnnotation: strings.Join([]string{api + "@" + current, worker + "@" + current, api + "@" + previous}, " "),
-			v1alpha1.PinsAnnotation:   strings.Join([]string{api + "@" + current, worker + "@" + current}, " "),
+			v1alpha1.PinsAnnotation:   api + "@" + current + " " + worker + "@" + current,
 			v1alpha1.OwnersAnnotation: api + "=shop/checkout " + worker + "=shop/checkout",
 		},
 	}}}

@@ -9,6 +9,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -189,12 +190,10 @@ func TestControllersUnderThePin(t *testing.T) {
 	adopt(t, namespace, api+":v1="+previous)
 
 	eventually(t, func() error { // a restart makes a ReplicaSet of the adopted string, and pods of its digest
-		restarted := merges(deployment, func(o client.Object) {
-			template := podTemplateOf(o)
-			metav1.SetMetaDataAnnotation(&template.ObjectMeta, "restarted", "yes")
-			o.(*appsv1.Deployment).Spec.Replicas = new(int32)
-			*o.(*appsv1.Deployment).Spec.Replicas = 1
-		})
+		restarted := merges(deployment, on(func(d *appsv1.Deployment) {
+			metav1.SetMetaDataAnnotation(&d.Spec.Template.ObjectMeta, "restarted", "yes")
+			d.Spec.Replicas = ptr.To[int32](1)
+		}))
 		return restarted(t.Context(), person("dave"))
 	})
 	eventually(t, func() error {

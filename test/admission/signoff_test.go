@@ -71,11 +71,22 @@ func TestSignoffWhereNobodyIsExcluded(t *testing.T) {
 	})
 }
 
-// Without an Environment there is nothing to sign. The API server finds the words: it knows the binding's name only.
+// Without an Environment there is nothing to sign. Two policies refuse, and the API server shows one of them: of
+// sluice-signoff, whose parameter is missing, it has nothing to show but the name of the binding.
 func TestSignoffWithoutEnvironment(t *testing.T) {
-	err := person("alice").Create(t.Context(), MakeApproval(open(t, "signoff-nowhere"), "release").Obj())
-	if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "needs-an-environment-in-this-namespace") {
-		t.Fatalf("want a refusal that says what is missing, got %v", err)
+	forged := MakeApproval(open(t, "signoff-nowhere"), "release").By("alice").Obj()
+	alice := person("alice")
+	for name, approval := range map[string]*v1alpha1.Approval{"plain": MakeApproval(forged.Namespace, "release").Obj(), "forged": forged} {
+		t.Run(name, func(t *testing.T) {
+			err := alice.Create(t.Context(), approval)
+			if err == nil {
+				t.Fatal("let through")
+			}
+			named := apierrors.IsInvalid(err) && strings.Contains(err.Error(), "needs-an-environment-in-this-namespace")
+			if !named && refusal(err, "sluice-authors", "create the Approval in the namespace of the environment that waits") != nil {
+				t.Fatalf("the refusal does not say what is missing: %v", err)
+			}
+		})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,14 +20,16 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/hack/cluster/versions"
 	"github.com/sluice-dev/sluice/test/controlplane"
 )
 
-// patience bounds every wait: policies, parameters and Namespaces take effect some milliseconds late.
-const patience = 30 * time.Second
+// patience bounds every wait: policies, parameters and Namespaces take effect some milliseconds late, the kind of a
+// parameter up to 30 s after a restart of the API server.
+const patience = time.Minute
 
 var (
 	scheme = runtime.NewScheme()
@@ -36,6 +39,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard()) // the clients log nothing that a failure would not say
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "test/admission:", err)
@@ -100,7 +104,6 @@ func kubectl(ctx context.Context, kubeconfig string, args ...string) (string, er
 	if err != nil {
 		return "", err
 	}
-	//nolint:gosec // the arguments are those of the tests
 	command := exec.CommandContext(ctx, binary, append([]string{"--kubeconfig", kubeconfig}, args...)...)
 	output, err := command.CombinedOutput()
 	if err != nil {

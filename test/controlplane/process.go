@@ -63,14 +63,22 @@ func (p *process) kill() error {
 	return nil
 }
 
+// exit is how the process ended; for one that should run on, an exit code of 0 is a failure too.
+func (p *process) exit() error {
+	if p.result == nil {
+		return errors.New("exit status 0")
+	}
+	return p.result
+}
+
 // failure says why the process ended, with the end of its log.
 func (p *process) failure() error {
 	log, err := os.ReadFile(p.logPath)
 	if err != nil {
-		return fmt.Errorf("%s ended (%w) and its log cannot be read: %w", p.name, p.result, err)
+		return fmt.Errorf("%s ended unexpectedly: %w; and its log cannot be read: %w", p.name, p.exit(), err)
 	}
 	log = bytes.TrimSpace(log[max(0, len(log)-logTail):])
-	return fmt.Errorf("%s ended unexpectedly (%v); the end of %s:\n%s", p.name, p.result, p.logPath, log)
+	return fmt.Errorf("%s ended unexpectedly: %w; the end of %s:\n%s", p.name, p.exit(), p.logPath, log)
 }
 
 // A starter starts all children from one operating system thread that lives as long as the program:

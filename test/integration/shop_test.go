@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -23,6 +26,8 @@ type shop struct {
 	// name of the team's namespace, and prefix of the others.
 	name       string
 	repository string
+	// adopted is the digest of the tag v1, which runs before Sluice comes.
+	adopted string
 }
 
 // digest makes a digest that differs for each n.
@@ -36,14 +41,36 @@ func testGate(name string, purpose v1alpha1.GatePurpose) v1alpha1.Gate {
 	}
 }
 
-func newShop(t *testing.T, name string) *shop {
+func newShop(t *testing.T, team string) *shop {
 	t.Helper()
-	s := &shop{t: t, admin: as(t, ""), name: name, repository: "registry.example.com/" + name + "/api"}
-	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	s := &shop{t: t, admin: as(t, ""), name: team, repository: registryHost() + "/" + team + "/api"}
+	s.adopted = s.push("v1")
+	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: team}})
 	for _, tier := range []v1alpha1.Tier{v1alpha1.TierDevelopment, v1alpha1.TierTest, v1alpha1.TierProduction} {
 		s.createEnvironment(tier)
 	}
 	return s
+}
+
+// push makes an image under a tag, and returns its digest.
+func (s *shop) push(tag string) string {
+	s.t.Helper()
+	image, err := random.Image(64, 1)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	reference, err := name.NewTag(s.repository+":"+tag, name.Insecure)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := remote.Write(reference, image, remote.WithContext(s.t.Context())); err != nil {
+		s.t.Fatal(err)
+	}
+	pushed, err := image.Digest()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return pushed.String()
 }
 
 func (s *shop) namespace(environment string) string { return s.name + "-" + environment }
@@ -87,7 +114,9 @@ func (s *shop) createDeployment(namespace, tag string) {
 		Spec: appsv1.DeploymentSpec{
 			Replicas: new(int32(2)), Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{
+					"test.sluice.dev/image-ids": fmt.Sprintf("{%q: %q}", s.repository+":v1", s.adopted),
+				}},
 				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "api", Image: s.repository + tag}}},
 			},
 		},
@@ -135,17 +164,16 @@ func (s *shop) environment(name string) *v1alpha1.Environment {
 func (s *shop) promote(name, digest string) {
 	s.t.Helper()
 	s.bind(s.name, "sluice-developer", "dave")
-	err := as(s.t, "dave").Create(s.t.Context(), &v1alpha1.Promotion{
+	p := &v1alpha1.Promotion{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.name, Name: name},
 		Spec: v1alpha1.PromotionSpec{
 			PipelineRef: v1alpha1.LocalPipelineReference{Name: "checkout"},
 			Images:      []v1alpha1.PromotedImage{{Name: "api", Digest: digest}},
 			Reason:      "refunds are rounded to cents",
 		},
-	})
-	if err != nil {
-		s.t.Fatal(err)
 	}
+	// A mutating policy on a CRD that was just made answers 503 for a moment, and RBAC is some milliseconds late.
+	eventually(s.t, "dave may promote", func() error { return as(s.t, "dave").Create(s.t.Context(), p.DeepCopy()) })
 }
 
 // bind gives somebody a role in a namespace, once.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	stdlog "log"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -60,7 +62,7 @@ func run(m *testing.M) (code int, err error) {
 	if os.Getenv("SLUICE_TEST_LOG") != "" {
 		log.SetLogger(zap.New(zap.UseDevMode(true)))
 	}
-	images = httptest.NewServer(gcr.New(gcr.Logger(nil)))
+	images = httptest.NewServer(gcr.New(gcr.Logger(stdlog.New(io.Discard, "", 0))))
 	defer images.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

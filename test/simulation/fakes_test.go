@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/recorder"
 )
 
 // fakeClock is moved by the simulation alone.
@@ -97,11 +97,16 @@ func answer(request *http.Request, status int, mediaType string, body []byte) *h
 // eventLog collects what the operator publishes.
 type eventLog struct{ note func(string) }
 
-var _ events.EventRecorder = eventLog{}
+var _ recorder.EventRecorder = eventLog{}
 
 // Eventf as events.EventRecorder.
 func (l eventLog) Eventf(_, _ runtime.Object, kind, reason, _, format string, arguments ...any) {
 	if l.note != nil {
 		l.note("event " + kind + " " + reason + ": " + fmt.Sprintf(format, arguments...))
 	}
+}
+
+// AnnotatedEventf as events.AnnotatedEventRecorder.
+func (l eventLog) AnnotatedEventf(regarding, related runtime.Object, _ map[string]string, kind, reason, action, format string, arguments ...any) {
+	l.Eventf(regarding, related, kind, reason, action, format, arguments...)
 }

@@ -12,12 +12,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/recorder"
 )
 
 // fakeManager gives the operator's real set-up what it needs, and collects its controllers and their watches.
@@ -28,23 +28,23 @@ type fakeManager struct {
 	client    client.Client
 	live      client.Reader
 	indexer   client.FieldIndexer
-	recorder  events.EventRecorder
+	recorder  recorder.EventRecorder
 	informers *fakeInformers
 	runnables []manager.Runnable
 }
 
-func (m *fakeManager) Add(r manager.Runnable) error                 { m.runnables = append(m.runnables, r); return nil }
-func (m *fakeManager) GetScheme() *runtime.Scheme                   { return m.scheme }
-func (m *fakeManager) GetClient() client.Client                     { return m.client }
-func (m *fakeManager) GetAPIReader() client.Reader                  { return m.live }
-func (m *fakeManager) GetFieldIndexer() client.FieldIndexer         { return m.indexer }
-func (m *fakeManager) GetCache() cache.Cache                        { return m.informers }
-func (m *fakeManager) GetEventRecorder(string) events.EventRecorder { return m.recorder }
-func (m *fakeManager) GetLogger() logr.Logger                       { return logr.Discard() }
-func (m *fakeManager) GetRESTMapper() meta.RESTMapper               { return nil }
-func (m *fakeManager) GetHTTPClient() *http.Client                  { return nil }
-func (m *fakeManager) GetConfig() *rest.Config                      { return &rest.Config{} }
-func (m *fakeManager) Elected() <-chan struct{}                     { return nil }
+func (m *fakeManager) Add(r manager.Runnable) error                   { m.runnables = append(m.runnables, r); return nil }
+func (m *fakeManager) GetScheme() *runtime.Scheme                     { return m.scheme }
+func (m *fakeManager) GetClient() client.Client                       { return m.client }
+func (m *fakeManager) GetAPIReader() client.Reader                    { return m.live }
+func (m *fakeManager) GetFieldIndexer() client.FieldIndexer           { return m.indexer }
+func (m *fakeManager) GetCache() cache.Cache                          { return m.informers }
+func (m *fakeManager) GetEventRecorder(string) recorder.EventRecorder { return m.recorder }
+func (m *fakeManager) GetLogger() logr.Logger                         { return logr.Discard() }
+func (m *fakeManager) GetRESTMapper() meta.RESTMapper                 { return nil }
+func (m *fakeManager) GetHTTPClient() *http.Client                    { return nil }
+func (m *fakeManager) GetConfig() *rest.Config                        { return &rest.Config{} }
+func (m *fakeManager) Elected() <-chan struct{}                       { return nil }
 
 func (m *fakeManager) GetControllerOptions() config.Controller {
 	yes := true
@@ -61,6 +61,8 @@ type fakeInformers struct {
 }
 
 func (f *fakeInformers) GetInformer(_ context.Context, obj client.Object, _ ...cache.InformerGetOption) (cache.Informer, error) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
 	return fakeInformer{informers: f, kind: f.kind(obj)}, nil
 }
 
@@ -89,6 +91,8 @@ func (i fakeInformer) AddEventHandler(handler toolscache.ResourceEventHandler) (
 }
 
 // registration of a handler; all it would replay was replayed.
-type registration struct{ toolscache.ResourceEventHandlerRegistration }
+type registration struct {
+	toolscache.ResourceEventHandlerRegistration
+}
 
 func (registration) HasSynced() bool { return true }

@@ -41,23 +41,26 @@ const (
 	faultKinds
 )
 
+var faultNames = [faultKinds]string{"none", "crash before", "crash after", "response lost", "conflict", "transient"}
+
 // operator is one process of the operator: its caches, its queues, its memory.
 type operator struct {
 	sim      *simulation
 	name     string
 	view     *memapi.View
 	queues   []*queue
+	made     chan *queue
 	runs     map[string]reconcile.Reconciler
 	handlers map[string][]toolscache.ResourceEventHandler
+	ctx      context.Context
 	cancel   context.CancelFunc
 	dead     bool
 	// writesLeft of one that lost the lead; negative: as many as it wants.
 	writesLeft int
 	// own writes by kind and object, which reads wait for.
 	own map[string]map[memapi.Key]int64
-	// at work on.
-	current string
-	depth   int
+	// depth of reconciles that interrupt each other at a write.
+	depth int
 }
 
 // cacheTransforms are those of the operator's cache.
@@ -74,9 +77,9 @@ func (s *simulation) startOperator() *operator {
 	s.processes++
 	ctx, cancel := context.WithCancel(logr.NewContext(context.Background(), logr.Discard()))
 	o := &operator{
-		sim: s, name: fmt.Sprintf("operator-%d", s.processes), cancel: cancel, writesLeft: -1,
+		sim: s, name: fmt.Sprintf("operator-%d", s.processes), ctx: ctx, cancel: cancel, writesLeft: -1,
 		view: s.api.Cache(cacheTransforms(), rand.New(rand.NewPCG(s.seed, uint64(s.processes)))), //nolint:gosec // repeatable on purpose.
-		runs: map[string]reconcile.Reconciler{}, own: map[string]map[memapi.Key]int64{},
+		made: make(chan *queue, 1), runs: map[string]reconcile.Reconciler{}, own: map[string]map[memapi.Key]int64{},
 	}
 	writer := s.api.ClientFor(operatorUser, o.view)
 	writer.Through = o.through
@@ -100,11 +103,12 @@ func (s *simulation) startOperator() *operator {
 
 // options of one controller: a queue that the simulation takes from.
 func (o *operator) options() controller.Options {
+	no := false
 	return controller.Options{
-		MaxConcurrentReconciles: 1,
+		MaxConcurrentReconciles: 1, RecoverPanic: &no,
 		NewQueue: func(name string, _ workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 			q := newQueue(name, o.sim.clock)
-			o.queues = append(o.queues, q)
+			o.made <- q
 			return q
 		},
 	}
@@ -118,26 +122,17 @@ func (o *operator) startControllers(ctx context.Context, m *fakeManager) {
 		if !ok {
 			continue
 		}
-		before := len(o.queues)
 		failed := make(chan error, 1)
 		go func() { failed <- c.Start(ctx) }()
-		o.awaitQueue(before, failed)
-		o.runs[o.queues[before].name] = c
-	}
-}
-
-func (o *operator) awaitQueue(index int, failed <-chan error) {
-	for {
 		select {
+		case q := <-o.made:
+			<-q.started
+			o.queues = append(o.queues, q)
+			o.runs[q.name] = c
 		case err := <-failed:
 			o.sim.must(fmt.Errorf("controller ended: %w", err))
-		default:
-		}
-		if len(o.queuesNow()) > index {
-			break
 		}
 	}
-	<-o.queuesNow()[index].started
 }
 
 // replay tells every handler of everything that is there, as informers do at the start.
@@ -216,6 +211,7 @@ func (o *operator) through(attempt memapi.Attempt, write func() error) error {
 		return errDead
 	}
 	kind := o.sim.drawFault()
+	o.sim.counts["fault "+faultNames[kind]]++
 	switch kind {
 	case crashBefore:
 		o.crash("before " + describe(attempt))
@@ -288,7 +284,7 @@ func (o *operator) reconcile(q *queue, item reconcile.Request) {
 	q.busy[item] = true
 	o.depth++
 	o.sim.note(fmt.Sprintf("%s reconciles %s %s", o.name, q.name, item))
-	result, err := o.runs[q.name].Reconcile(context.Background(), item)
+	result, err := o.runs[q.name].Reconcile(o.ctx, item)
 	o.depth--
 	delete(q.busy, item)
 	switch {

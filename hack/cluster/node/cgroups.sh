@@ -62,6 +62,3 @@ remove_cgroups() {
   done
   return "$failed"
 }
-
-# cgroup_name is one for each state directory: two clusters may run at once.
-cgroup_name() { echo "sluice-$(cksum <<<"$state" | cut -d' ' -f1)"; }

@@ -8,6 +8,6 @@ source "$cluster_dir/node/cgroups.sh"
 
 stop "$state/forward.pid"
 stop "$state/node.pid" KILL
-await "the end of the node's cgroups" 30 remove_cgroups "$(cgroup_name)"
+await "the end of the node's cgroups" 30 remove_cgroups "$(cluster_name)"
 # --one-file-system: should a mount have survived, what it shows is not ours to delete.
 [[ ${KEEP_STATE:-} == 1 ]] || rm -rf --one-file-system -- "$state"

@@ -1,16 +1,10 @@
 #!/usr/bin/env bash
 # The first process of the node. up.sh starts it in mount, network, PID, UTS and IPC namespaces of its own: what it
 # binds or mounts is invisible outside, and when it is killed the kernel ends everything in it, containers included.
-#
-#   init.sh FILE    FILE sets what up.sh has found out: bin_*, runc, state, cluster_dir
-set -euo pipefail
-# shellcheck disable=SC1090 # written by up.sh
-source "$1"
+# SLUICE_STATE is the state directory, with all that up.sh prepared; CONTAINERD the containerd to run.
+set -Eeuo pipefail
 # shellcheck source=../lib.sh
-source "$cluster_dir/lib.sh"
-# lib.sh has its own idea of the state directory; up.sh decides.
-# shellcheck disable=SC1090
-source "$1"
+source "$(dirname -- "${BASH_SOURCE[0]}")/../lib.sh"
 
 address=10.99.0.1
 pki=$state/pki
@@ -63,7 +57,8 @@ isolate() {
   hide_sysctl kernel/panic_on_oops 1
   hide_sysctl kernel/keys/root_maxkeys 1000000
   hide_sysctl kernel/keys/root_maxbytes 25000000
-  # Paths that kubelet, shims, runc and CNI plugins have compiled in: the node's own, gone with it.
+  # Paths that kubelet, shims, runc and CNI plugins have compiled in: the node's own, gone with it. The empty directories
+  # below stay on the host: removing one would detach the file system that another node has mounted there.
   for directory in /var/log/containers /var/log/pods /run/netns /run/containerd /var/lib/kubelet /var/lib/cni /usr/libexec/kubernetes; do
     mkdir -p "$directory"
     mount -t tmpfs none "$directory"
@@ -81,13 +76,13 @@ isolate() {
 
 start_etcd() {
   # Without fsync: the data ends with the cluster.
-  run etcd "$bin_etcd" --data-dir "$state/etcd" --listen-client-urls http://127.0.0.1:2379 \
+  run etcd "$(binary_path etcd)" --data-dir "$state/etcd" --listen-client-urls http://127.0.0.1:2379 \
     --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 \
     --quota-backend-bytes 4294967296 --log-level warn --unsafe-no-fsync
 }
 
 start_apiserver() {
-  run kube-apiserver "$bin_kube_apiserver" --etcd-servers http://127.0.0.1:2379 \
+  run kube-apiserver "$(binary_path kube-apiserver)" --etcd-servers http://127.0.0.1:2379 \
     --bind-address "$address" --advertise-address "$address" --secure-port 6443 \
     --service-cluster-ip-range 10.96.0.0/16 --allow-privileged \
     --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
@@ -105,24 +100,24 @@ start_apiserver() {
 }
 
 start_controllers() {
-  run kube-controller-manager "$bin_kube_controller_manager" --kubeconfig "$pki/controller-manager.kubeconfig" \
+  run kube-controller-manager "$(binary_path kube-controller-manager)" --kubeconfig "$pki/controller-manager.kubeconfig" \
     --authentication-kubeconfig "$pki/controller-manager.kubeconfig" \
     --authorization-kubeconfig "$pki/controller-manager.kubeconfig" --bind-address 127.0.0.1 \
     --service-account-private-key-file "$pki/sa.key" --root-ca-file "$pki/ca.crt" --use-service-account-credentials \
     --kube-api-qps 500 --kube-api-burst 1000 --leader-elect=false
-  run kube-scheduler "$bin_kube_scheduler" --kubeconfig "$pki/scheduler.kubeconfig" \
+  run kube-scheduler "$(binary_path kube-scheduler)" --kubeconfig "$pki/scheduler.kubeconfig" \
     --authentication-kubeconfig "$pki/scheduler.kubeconfig" --authorization-kubeconfig "$pki/scheduler.kubeconfig" \
     --bind-address 127.0.0.1 --leader-elect=false
 }
 
 start_node() {
-  run kubelet "$bin_kubelet" --config "$state/kubelet.yaml" --kubeconfig "$pki/kubelet.kubeconfig" \
+  run kubelet "$(binary_path kubelet)" --config "$state/kubelet.yaml" --kubeconfig "$pki/kubelet.kubeconfig" \
     --root-dir "$state/kubelet" --cert-dir "$state/kubelet-pki" --hostname-override node1 --node-ip "$address"
-  run kube-proxy "$bin_kube_proxy" --config "$state/kube-proxy.yaml"
-  run coredns "$bin_coredns" -conf "$state/Corefile"
+  run kube-proxy "$(binary_path kube-proxy)" --config "$state/kube-proxy.yaml"
+  run coredns "$(binary_path coredns)" -conf "$state/Corefile"
 }
 
-kubectl() { "$bin_kubectl" --kubeconfig "$pki/admin.kubeconfig" "$@"; }
+kubectl() { "$(binary_path kubectl)" --kubeconfig "$pki/admin.kubeconfig" "$@"; }
 
 node_is_ready() {
   [[ $(kubectl get node node1 -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]
@@ -144,7 +139,7 @@ main() {
   start_etcd
   start_apiserver
   run registry "$state/bin/tool" registry -listen "$address:5000" -directory "$state/registry"
-  run containerd env PATH="$(dirname "$bin_containerd"):$PATH" "$bin_containerd" -c "$state/containerd.toml"
+  run containerd env PATH="$(dirname "$CONTAINERD"):$PATH" "$CONTAINERD" -c "$state/containerd.toml"
   need 'the registry' "$state/bin/images" push -binary "$state/bin/pause" -to registry.sluice.test:5000/sluice/pause:1
   need containerd test -S "$state/containerd.sock"
   mark registry and containerd

@@ -53,12 +53,6 @@ configure() {
   # The host reaches the API server through a forward.
   sed "s|https://10.99.0.1:6443|https://127.0.0.1:$api_port|" "$state/pki/admin.kubeconfig" >"$state/kubeconfig"
   chmod 0600 "$state/kubeconfig"
-  {
-    printf '%s=%q\n' state "$state" cluster_dir "$cluster_dir" bin_containerd "$bin_containerd"
-    for file in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl coredns; do
-      printf 'bin_%s=%q\n' "${file//-/_}" "$(binary_path "$file")"
-    done
-  } >"$state/node.env"
 }
 
 first_child() { tr -d ' ' <"/proc/$1/task/$1/children"; }
@@ -68,8 +62,8 @@ settled() { [[ -e $state/ready || -e $state/failed ]] || ! running "$state/node.
 start() {
   local parent
   make_cgroups "$cgroup"
-  setsid unshare --mount --net --pid --uts --ipc --fork --kill-child --mount-proc --propagation private \
-    bash "$cluster_dir/node/init.sh" "$state/node.env" >"$state/log/init.log" 2>&1 </dev/null &
+  SLUICE_STATE=$state CONTAINERD=$bin_containerd setsid unshare --mount --net --pid --uts --ipc --fork --kill-child --mount-proc --propagation private \
+    bash "$cluster_dir/node/init.sh" >"$state/log/init.log" 2>&1 </dev/null &
   parent=$!
   await 'the namespaces of the node' 10 has_child "$parent"
   remember "$state/node.pid" "$(first_child "$parent")"
@@ -90,7 +84,7 @@ undo() {
 
 main() {
   check
-  cgroup=$(cgroup_name)
+  cgroup=$(cluster_name)
   "$cluster_dir/install-packages.sh"
   find_containerd
   "$cluster_dir/binaries.sh" node

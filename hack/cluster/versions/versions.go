@@ -26,6 +26,9 @@ func CoreDNS() string { return get("COREDNS_VERSION") }
 // Containerd is the version of containerd that is built where the system has none.
 func Containerd() string { return get("CONTAINERD_VERSION") }
 
+// Kind is the version of kind that is built where none is installed.
+func Kind() string { return get("KIND_VERSION") }
+
 // get returns the value of one line KEY=value, or "" where the file has no such key.
 func get(key string) string {
 	for line := range strings.Lines(env) {

@@ -69,17 +69,24 @@ func (s Style) Render(l Line) string {
 		l = clip(l, s.Width)
 	}
 	var b strings.Builder
-	for i, span := range l {
+	for _, span := range trim(l) {
 		content := span.Text
-		if i == len(l)-1 {
-			content = strings.TrimRight(content, " ")
-		}
 		if escape := span.Tone.escape(); s.Color && escape != "" && content != "" {
 			content = escape + content + reset
 		}
 		b.WriteString(content)
 	}
 	return b.String()
+}
+
+// trim leaves out spaces at the end.
+func trim(l Line) Line {
+	for i := len(l) - 1; i >= 0; i-- {
+		if content := strings.TrimRight(l[i].Text, " "); content != "" {
+			return append(append(Line{}, l[:i]...), Span{Text: content, Tone: l[i].Tone})
+		}
+	}
+	return nil
 }
 
 // Text returns lines as text, each with a line break.

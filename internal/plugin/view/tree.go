@@ -20,10 +20,13 @@ type row struct {
 	node   node
 }
 
-// drawTree draws the roots one below the other, each with its branches, and all cells in columns.
+// drawTree draws the roots one below the other, a blank line between them, and all cells in columns.
 func drawTree(roots ...node) []Line {
 	var rows []row
-	for _, root := range roots {
+	for i, root := range roots {
+		if i > 0 {
+			rows = append(rows, row{})
+		}
 		rows = flatten(rows, root, "", "")
 	}
 	label, cells := columns(rows)

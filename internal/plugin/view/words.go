@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -50,16 +51,11 @@ func toneOf(state string) Tone {
 	return Faint
 }
 
+// first returns the first digits of a release hash; empty where there is none.
+func first(hash string) string { return hash[:min(len(hash), 8)] }
+
 // short returns the first digits of a release hash; a dash where there is none.
-func short(hash string) string {
-	switch {
-	case hash == "":
-		return "-"
-	case len(hash) > 8:
-		return hash[:8]
-	}
-	return hash
-}
+func short(hash string) string { return cmp.Or(first(hash), "-") }
 
 // hash returns a release hash as wide as is asked for.
 func (o Options) hash(full string) string {

@@ -1,6 +1,8 @@
 package promotiontest
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -121,7 +123,7 @@ func (b *WorkloadBuilder) Pods(count int32) *WorkloadBuilder {
 // Pod adds a pod.
 func (b *WorkloadBuilder) Pod(ready bool, images ...promotion.ContainerImage) *WorkloadBuilder {
 	name := b.workload.Name + "-" + string(rune('a'+len(b.workload.Pods)))
-	b.workload.Pods = append(b.workload.Pods, promotion.Pod{Name: name, Images: images, Ready: ready})
+	b.workload.Pods = append(b.workload.Pods, promotion.Pod{Name: name, Images: slices.Clone(images), Ready: ready})
 	return b
 }
 

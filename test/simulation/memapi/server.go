@@ -98,13 +98,7 @@ func (s *Server) Journal() []Revision { return s.journal }
 func (s *Server) Revision() int64 { return int64(len(s.journal)) }
 
 // All returns the stored objects of a kind, not copies, by namespace and name.
-func (s *Server) All(kind string) []client.Object {
-	found, err := s.Live().selectObjects(kind, client.ListOptions{})
-	if err != nil {
-		panic(err)
-	}
-	return found
-}
+func (s *Server) All(kind string) []client.Object { return s.Live().Objects(kind) }
 
 // Get returns the stored object, not a copy; nil where there is none.
 func (s *Server) Get(kind string, key Key) client.Object { return s.objects[kind][key] }

@@ -87,9 +87,31 @@ func (v *View) Lagging() []string {
 	return kinds
 }
 
+// Pending says whether there is something of a kind to deliver.
+func (v *View) Pending(kind string) bool { return v.positions[kind] < len(v.server.byKind[kind]) }
+
+// Next returns the revision of a kind that is delivered next; something has to be Pending.
+func (v *View) Next(kind string) Revision {
+	return v.server.journal[v.server.byKind[kind][v.positions[kind]]]
+}
+
+// Object returns what the view holds, not a copy; nil where there is nothing.
+func (v *View) Object(kind string, key Key) client.Object { return v.store(kind)[key] }
+
+// Objects returns what the view holds of a kind, not copies, by namespace and name.
+func (v *View) Objects(kind string) []client.Object {
+	found := slices.Collect(maps.Values(v.store(kind)))
+	slices.SortFunc(found, byName)
+	return found
+}
+
+func byName(a, b client.Object) int {
+	return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
+}
+
 // Deliver brings the next revision of a kind into the view, and returns it.
 func (v *View) Deliver(kind string) Revision {
-	r := v.server.journal[v.server.byKind[kind][v.positions[kind]]]
+	r := v.Next(kind)
 	v.positions[kind]++
 	if v.stores[kind] == nil {
 		v.stores[kind] = map[Key]client.Object{}
@@ -189,9 +211,7 @@ func (v *View) selectObjects(kind string, o client.ListOptions) ([]client.Object
 			found = append(found, obj)
 		}
 	}
-	slices.SortFunc(found, func(a, b client.Object) int {
-		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
-	})
+	slices.SortFunc(found, byName)
 	if v.shuffle != nil {
 		v.shuffle.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
 	}

@@ -11,8 +11,8 @@ type GateVariableApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// value of the variable.
 	Value *string `json:"value,omitempty"`
-	// secretKeyRef takes the value from a Secret of the environment's namespace that carries the label
-	// sluice.dev/gate with the pipeline's name.
+	// secretKeyRef takes the value from the one Secret that gates of this pipeline may read in the environment's
+	// namespace: sluice-gate.NAMESPACE.NAME, with the namespace and the name of the pipeline.
 	SecretKeyRef *SecretKeyReferenceApplyConfiguration `json:"secretKeyRef,omitempty"`
 }
 

@@ -1,0 +1,181 @@
+package environment
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion"
+)
+
+// gravest lists what may hinder adoption, in the order in which it becomes the condition's reason.
+var gravest = []string{
+	v1alpha1.ReasonMixedDigests, v1alpha1.ReasonDigestNotInRegistry, v1alpha1.ReasonPlatformDigestOnly, v1alpha1.ReasonRegistryUnavailable,
+}
+
+// maxListed is how many problems or images a message names.
+const maxListed = 5
+
+func (d *decision) setConditions() {
+	accepted, adopted, locked := d.accepted(), d.adopted(), d.locked()
+	d.set(accepted)
+	if adopted.Type != "" {
+		d.set(adopted)
+	}
+	d.set(locked)
+	d.set(d.converged())
+	ready := d.ready(accepted, adopted, locked)
+	d.set(ready)
+	d.setWhereTrue(v1alpha1.ConditionStalled, d.refusal.Type != "", accepted)
+	d.setWhereTrue(v1alpha1.ConditionReconciling, d.refusal.Type == "" && adopted.Status == metav1.ConditionFalse, adopted)
+}
+
+func (d *decision) set(c metav1.Condition) {
+	promotion.SetCondition(&d.status.Conditions, c, d.snapshot.Environment.Generation, d.now())
+}
+
+// setWhereTrue sets one of the conditions that are absent unless they are true.
+func (d *decision) setWhereTrue(conditionType string, holds bool, like metav1.Condition) {
+	if holds {
+		d.set(v1alpha1.NewCondition(conditionType, metav1.ConditionTrue, like.Reason, like.Message))
+		return
+	}
+	d.status.Conditions = slices.DeleteFunc(d.status.Conditions, func(c metav1.Condition) bool { return c.Type == conditionType })
+}
+
+func (d *decision) accepted() metav1.Condition {
+	if d.refusal.Type != "" {
+		return v1alpha1.NewCondition(v1alpha1.ConditionAccepted, metav1.ConditionFalse, d.refusal.Type, d.refusal.Message)
+	}
+	return v1alpha1.NewCondition(v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted, "the Environment is in force")
+}
+
+// adopted says whether what ran before Sluice came is known; the zero value where nobody could look yet.
+func (d *decision) adopted() metav1.Condition {
+	before := d.before(v1alpha1.ConditionAdopted)
+	if d.refusal.Type != "" {
+		if before == nil {
+			return metav1.Condition{}
+		}
+		return *before
+	}
+	if problems := d.problems(); len(problems) > 0 {
+		reason, message := summary(problems)
+		return v1alpha1.NewCondition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, reason, message)
+	}
+	if !d.settled() {
+		return v1alpha1.NewCondition(v1alpha1.ConditionAdopted, metav1.ConditionFalse, v1alpha1.ReasonInProgress, "registries are being asked for what runs")
+	}
+	reason := d.adoptedReason(before)
+	messages := map[string]string{
+		v1alpha1.ReasonAdopted:    "what ran before is known by digest",
+		v1alpha1.ReasonNothingRan: "nothing of an admitted pipeline ran before",
+		v1alpha1.ReasonRestored:   "what the Namespace enforces, or the records say, was taken up again",
+	}
+	return v1alpha1.NewCondition(v1alpha1.ConditionAdopted, metav1.ConditionTrue, reason, messages[reason])
+}
+
+// adoptedReason stays as it is once it is true, but for a namespace in which something runs for the first time.
+func (d *decision) adoptedReason(before *metav1.Condition) string {
+	ran := slices.ContainsFunc(d.adoptions, func(a *adoption) bool { return len(a.digests) > 0 })
+	switch {
+	case before != nil && before.Status == metav1.ConditionTrue:
+		return pick(ran && before.Reason == v1alpha1.ReasonNothingRan, v1alpha1.ReasonAdopted, before.Reason)
+	case before == nil && (d.restored || d.was.Lock != ""):
+		return v1alpha1.ReasonRestored
+	}
+	return pick(ran || len(d.want.Images) > 0, v1alpha1.ReasonAdopted, v1alpha1.ReasonNothingRan)
+}
+
+// summary names the gravest reason, and as many problems as a message holds.
+func summary(problems []v1alpha1.Reason) (reason, message string) {
+	messages := make([]string, 0, len(problems))
+	reason = problems[0].Type
+	for _, p := range problems {
+		messages = append(messages, p.Message)
+		if slices.Index(gravest, p.Type) < slices.Index(gravest, reason) {
+			reason = p.Type
+		}
+	}
+	return reason, join(messages)
+}
+
+// join lists at most maxListed of the texts, sorted, each once.
+func join(texts []string) string {
+	slices.Sort(texts)
+	texts = slices.Compact(texts)
+	if len(texts) > maxListed {
+		texts = append(texts[:maxListed:maxListed], "and more")
+	}
+	return strings.Join(texts, "; ")
+}
+
+// locked says what the API server enforces once the effects are done.
+func (d *decision) locked() metav1.Condition {
+	condition := func(status metav1.ConditionStatus, reason, message string) metav1.Condition {
+		return v1alpha1.NewCondition(v1alpha1.ConditionLocked, status, reason, message)
+	}
+	switch {
+	case d.refusal.Type != "" && d.want.Lock == "" && !d.everAdopted() || d.force.Lock == v1alpha1.LockEnforce && d.waitsForAdoption():
+		return condition(metav1.ConditionFalse, v1alpha1.ReasonNotAdopted, "the lock waits for adoption; until then images that were not promoted only cause warnings, if anything")
+	case d.want.Lock != d.force.Lock || !d.sameRest(d.want):
+		return condition(metav1.ConditionFalse, v1alpha1.ReasonNamespaceAltered, "Namespace "+d.namespace()+" does not say what the Environment demands, and the operator cannot change that now; see Accepted")
+	case d.force.Lock == v1alpha1.LockOff:
+		return condition(metav1.ConditionFalse, v1alpha1.ReasonOff, "the Environment asks for no lock; images of its pipelines are pinned all the same")
+	case d.force.Lock == v1alpha1.LockAudit:
+		return condition(metav1.ConditionFalse, v1alpha1.ReasonAuditing, "the API server warns of images that were not promoted, and lets them in")
+	}
+	return condition(metav1.ConditionTrue, v1alpha1.ReasonEnforced, "the API server refuses images that were not promoted")
+}
+
+func (d *decision) waitsForAdoption() bool {
+	return d.want.Lock != v1alpha1.LockEnforce && (d.refusal.Type == "" || !d.everAdopted())
+}
+
+// converged says whether what runs is what was promoted. Promotions say the same in the same words.
+func (d *decision) converged() metav1.Condition {
+	c := promotion.ConvergedCondition(v1alpha1.EnvironmentStatus{Pipelines: d.status.Pipelines})
+	if c.Status != metav1.ConditionTrue {
+		return c
+	}
+	if images := d.unmanagedImages(); len(images) > 0 {
+		return v1alpha1.NewCondition(v1alpha1.ConditionConverged, metav1.ConditionFalse, v1alpha1.ReasonUnmanagedImagesRun,
+			"images of no pipeline run, and could not start again: "+join(images)+"; take them away, or list them in allowedImages")
+	}
+	return c
+}
+
+// unmanagedImages run though unmanaged images are denied and nobody allowed them.
+func (d *decision) unmanagedImages() []string {
+	var images []string
+	if d.force.UnmanagedImages != v1alpha1.UnmanagedDeny || d.refusal.Type != "" {
+		return nil
+	}
+	for _, s := range d.snapshot.Sightings {
+		if !d.managed(s.Image) && !d.allowedPrefix(s.Image) && !slices.Contains(d.want.Others, s.Image) {
+			images = append(images, s.Image)
+		}
+	}
+	return images
+}
+
+// ready names the first that stands in the way of a promotion: what is not adopted or not locked does so where the
+// Environment asks for the lock. That something drifted does not: a promotion may be what mends it.
+func (d *decision) ready(accepted, adopted, locked metav1.Condition) metav1.Condition {
+	enforced := d.force.Lock == v1alpha1.LockEnforce
+	for _, c := range []struct {
+		condition metav1.Condition
+		matters   bool
+	}{
+		{accepted, true},
+		{adopted, enforced || adopted.Reason == v1alpha1.ReasonInProgress},
+		{locked, enforced},
+	} {
+		if c.matters && c.condition.Status != metav1.ConditionTrue {
+			return v1alpha1.NewCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, c.condition.Reason, c.condition.Message)
+		}
+	}
+	return v1alpha1.NewCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady, "promotions may begin")
+}

@@ -1,0 +1,426 @@
+package promotion_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion"
+)
+
+// The oracle says, in the plainest way and from the design alone, whether a release may enter an environment. It shares
+// no rule with the core: only the hash of evidence, and how a Namespace is read.
+type oracle struct {
+	promotion.Snapshot
+	status v1alpha1.PromotionStatus
+	step   v1alpha1.PipelineEnvironment
+	site   promotion.Site
+}
+
+// checkAgainstDesign checks every effect of a plan.
+func checkAgainstDesign(t testing.TB, s promotion.Snapshot, plan promotion.Plan) {
+	t.Helper()
+	for i, effect := range plan.Effects {
+		for _, step := range plan.Status.Pipeline.Environments {
+			o := oracle{s, plan.Status, step, s.Sites[step.EnvironmentRef.Namespace]}
+			o.checkEffect(t, effect, plan.Effects[:i])
+		}
+	}
+}
+
+func (o oracle) namespace() string { return o.step.EnvironmentRef.Namespace }
+
+func (o oracle) uid() string { return string(o.Promotion.UID) }
+
+func (o oracle) checkEffect(t testing.TB, effect promotion.Effect, before []promotion.Effect) {
+	t.Helper()
+	why := ""
+	switch e := effect.(type) {
+	case promotion.UpdateEnvironment:
+		if e.Namespace == o.namespace() && !o.holds(o.site.Environment.Status) && o.holds(e.Status) {
+			why = o.whyNoClaim()
+		}
+	case promotion.Pin:
+		if e.Namespace == o.namespace() {
+			why = o.whyNoPin(e, before)
+		}
+	case promotion.Touch:
+		if e.Namespace == o.namespace() {
+			why = o.whyNoTouch(e)
+		}
+	case promotion.StartGate:
+		if e.Namespace == o.namespace() {
+			why = o.whyNoGate(e)
+		}
+	case promotion.CreateRecord:
+		if e.Record.Namespace == o.namespace() && e.Record.Spec.Result == v1alpha1.ResultPassed {
+			why = o.whyNoPass()
+		}
+	}
+	if why != "" {
+		t.Errorf("%T in %s: %s\n%s", effect, o.namespace(), why, text(t, o.status))
+	}
+}
+
+func (o oracle) holds(status v1alpha1.EnvironmentStatus) bool {
+	return slices.ContainsFunc(status.Holders, func(h v1alpha1.Holder) bool { return h.PromotionRef.UID == o.uid() })
+}
+
+func (o oracle) progress(status v1alpha1.PromotionStatus, name string) v1alpha1.EnvironmentProgress {
+	for _, e := range status.Environments {
+		if e.Name == name {
+			return e
+		}
+	}
+	return v1alpha1.EnvironmentProgress{}
+}
+
+// entered says that the status said before that the environment had been entered: a claim that was lost is taken again.
+func (o oracle) entered() bool {
+	state := o.progress(o.Promotion.Status, o.step.Name).State
+	return state != "" && state != v1alpha1.StatePending && state != v1alpha1.StateWaiting
+}
+
+// whyNoClaim is I1 and I3.
+func (o oracle) whyNoClaim() string {
+	key := o.Promotion.Namespace + "/" + o.Promotion.Spec.PipelineRef.Name
+	for _, h := range o.site.Environment.Status.Holders {
+		if h.PromotionRef.UID != o.uid() && (h.Pipeline == key || o.site.Environment.Spec.Concurrency == v1alpha1.ConcurrencyExclusive) {
+			return "I3: " + h.PromotionRef.Name + " holds the slot"
+		}
+	}
+	if o.entered() {
+		return ""
+	}
+	if o.Promotion.Spec.Lifecycle == v1alpha1.LifecycleCancelled {
+		return "it is cancelled"
+	}
+	for _, why := range []string{o.whyNotAdmitted(), o.whyNotBefore(), o.whyNoEvidence(), o.whyNotSigned()} {
+		if why != "" {
+			return "I1: " + why
+		}
+	}
+	return ""
+}
+
+func (o oracle) whyNotAdmitted() string {
+	env := o.site.Environment
+	if !o.site.Permitted || env.DeletionTimestamp != nil || o.site.Namespace.DeletionTimestamp != nil {
+		return "the operator may not work here"
+	}
+	for _, image := range o.status.Images {
+		admitted := false
+		for _, entry := range env.Spec.Pipelines {
+			for _, repository := range entry.Repositories {
+				fits := repository == image.Repository || strings.HasSuffix(repository, "/") && strings.HasPrefix(image.Repository, repository)
+				named := entry.Name == o.Promotion.Spec.PipelineRef.Name || entry.Name == "*"
+				admitted = admitted || fits && named && entry.Namespace == o.Promotion.Namespace
+			}
+		}
+		if !admitted {
+			return image.Repository + " is not admitted"
+		}
+	}
+	return ""
+}
+
+// same says whether a record is about the images of the release.
+func (o oracle) same(r *v1alpha1.ReleaseRecord) bool {
+	lines := func(images []v1alpha1.Image) []string {
+		var found []string
+		for _, image := range images {
+			found = append(found, image.Repository+" "+image.Digest)
+		}
+		slices.Sort(found)
+		return found
+	}
+	return slices.Equal(lines(r.Spec.Images), lines(o.status.Images))
+}
+
+// last is the newest record of the release in a namespace.
+func (o oracle) last(namespace string) *v1alpha1.ReleaseRecord {
+	var last *v1alpha1.ReleaseRecord
+	for _, r := range o.Records {
+		if r.Namespace != namespace || !o.same(r) {
+			continue
+		}
+		newer := last == nil || r.CreationTimestamp.After(last.CreationTimestamp.Time) ||
+			r.CreationTimestamp.Equal(&last.CreationTimestamp) && r.Name > last.Name
+		if newer {
+			last = r
+		}
+	}
+	return last
+}
+
+func (o oracle) before(step v1alpha1.PipelineEnvironment) []v1alpha1.PipelineEnvironment {
+	all := o.status.Pipeline.Environments
+	i := slices.IndexFunc(all, func(e v1alpha1.PipelineEnvironment) bool { return e.Name == step.Name })
+	names := step.After
+	if len(names) == 0 && i > 0 {
+		names = []string{all[i-1].Name}
+	}
+	var found []v1alpha1.PipelineEnvironment
+	for _, e := range all {
+		if slices.Contains(names, e.Name) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+func (o oracle) whyNotBefore() string {
+	if o.Promotion.Spec.Intent == v1alpha1.IntentRollback {
+		return ""
+	}
+	for _, e := range o.before(o.step) {
+		selected := len(o.Promotion.Spec.Environments) == 0 || slices.Contains(o.Promotion.Spec.Environments, e.Name)
+		last := o.last(e.EnvironmentRef.Namespace)
+		if selected && o.progress(o.status, e.Name).State != v1alpha1.StatePassed {
+			return e.Name + " has not passed"
+		}
+		if !selected && (last == nil || last.Spec.Result != v1alpha1.ResultPassed) {
+			return e.Name + " is left out and has not passed"
+		}
+	}
+	return ""
+}
+
+func (o oracle) whyNoEvidence() string {
+	if o.Promotion.Spec.Intent == v1alpha1.IntentRollback {
+		last := o.last(o.namespace())
+		if last == nil || last.Spec.Result != v1alpha1.ResultPassed && last.Spec.Result != v1alpha1.ResultAdopted {
+			return "it never ran well here"
+		}
+		return ""
+	}
+	for _, requirement := range o.evidence() {
+		if !o.proven(requirement) {
+			return fmt.Sprintf("no evidence of %s", requirement.Purpose)
+		}
+	}
+	return ""
+}
+
+// evidence is what the design says that an Environment demands.
+func (o oracle) evidence() []v1alpha1.EvidenceRequirement {
+	spec := o.site.Environment.Spec
+	none := spec.Requires != nil && spec.Requires.EvidenceMode == v1alpha1.RequirementNone
+	switch {
+	case none:
+		return nil
+	case spec.Requires != nil && len(spec.Requires.Evidence) > 0:
+		return spec.Requires.Evidence
+	case spec.Tier == v1alpha1.TierProduction:
+		return []v1alpha1.EvidenceRequirement{{Purpose: v1alpha1.PurposeFunctional}, {Purpose: v1alpha1.PurposeStress}}
+	}
+	return nil
+}
+
+func (o oracle) sources(requirement v1alpha1.EvidenceRequirement) []string {
+	var found []string
+	for namespace, site := range o.Sites {
+		named := slices.Contains(requirement.From, v1alpha1.EnvironmentReference{Namespace: namespace})
+		env := site.Environment
+		locked := env != nil && env.Spec.Tier == v1alpha1.TierTest && (env.Spec.Lock == "" || env.Spec.Lock == v1alpha1.LockEnforce) &&
+			slices.ContainsFunc(env.Status.Conditions, func(c metav1.Condition) bool { return c.Type == "Locked" && c.Status == metav1.ConditionTrue })
+		if named || len(requirement.From) == 0 && locked {
+			found = append(found, namespace)
+		}
+	}
+	return found
+}
+
+func (o oracle) proven(requirement v1alpha1.EvidenceRequirement) bool {
+	for _, namespace := range o.sources(requirement) {
+		last := o.last(namespace)
+		if last == nil || last.Spec.Result != v1alpha1.ResultPassed {
+			continue
+		}
+		old := requirement.MaxAgeSeconds > 0 && o.Now.Sub(last.Spec.CompletionTime.Time) >= time.Duration(requirement.MaxAgeSeconds)*time.Second
+		for _, gate := range last.Spec.Gates {
+			declared := gate.DeclaredBy == v1alpha1.DeclaredByPlatform || requirement.DeclaredBy == v1alpha1.DeclaredByAnyone
+			if !old && declared && gate.Purpose == requirement.Purpose && gate.State == v1alpha1.GatePassed {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// shown is the evidence that a person looks at before signing.
+func (o oracle) shown() string {
+	places := map[string]bool{o.namespace(): true}
+	for _, requirement := range o.evidence() {
+		for _, namespace := range o.sources(requirement) {
+			places[namespace] = true
+		}
+	}
+	queue := o.before(o.step)
+	for len(queue) > 0 {
+		places[queue[0].EnvironmentRef.Namespace] = true
+		queue = append(queue[1:], o.before(queue[0])...)
+	}
+	var records []*v1alpha1.ReleaseRecord
+	for _, r := range o.Records {
+		if places[r.Namespace] && o.same(r) {
+			records = append(records, r)
+		}
+	}
+	return promotion.EvidenceHash(records)
+}
+
+// demanded is how many people have to sign, and who may not.
+func (o oracle) demanded() (count int, quotas []v1alpha1.ApprovalQuota, excluded []string) {
+	spec, p := o.site.Environment.Spec, o.Promotion.Spec
+	production := spec.Tier == v1alpha1.TierProduction
+	excluded = append([]string{p.RequestedBy.Username}, p.OnBehalfOf...)
+	if production {
+		count = 1
+		for _, change := range p.Changes {
+			excluded = append(excluded, change.Author)
+		}
+	}
+	if spec.Requires != nil && spec.Requires.Approvals != nil {
+		count, quotas = max(1, int(spec.Requires.Approvals.Count)), spec.Requires.Approvals.From
+		if spec.Requires.Approvals.Mode == v1alpha1.RequirementNone {
+			count = 0
+		}
+		if slices.Equal(spec.Requires.Approvals.Excludes, []v1alpha1.Exclusion{v1alpha1.ExcludeNone}) {
+			excluded = nil
+		}
+	}
+	if p.Intent == v1alpha1.IntentRollback {
+		count, quotas = 0, nil
+		if spec.Requires != nil && spec.Requires.Rollback != nil && spec.Requires.Rollback.Approvals != nil {
+			count = int(*spec.Requires.Rollback.Approvals)
+		}
+	}
+	return count, quotas, excluded
+}
+
+func (o oracle) whyNotSigned() string {
+	count, quotas, excluded := o.demanded()
+	if count == 0 {
+		return ""
+	}
+	signers := map[string][]string{}
+	for _, a := range o.site.Approvals {
+		who := a.Spec.Approver.Username
+		mine := a.Spec.PromotionRef.UID == o.uid()
+		if mine && a.Spec.Decision == v1alpha1.DecisionRejected {
+			return who + " rejected it"
+		}
+		old := o.Now.Sub(a.CreationTimestamp.Time) >= 7*24*time.Hour
+		if mine && !old && who != "" && !slices.Contains(excluded, who) && a.Spec.ReleaseHash == o.status.ReleaseHash && a.Spec.EvidenceHash == o.shown() {
+			signers[who] = a.Spec.Approver.Groups
+		}
+	}
+	if len(signers) < count {
+		return fmt.Sprintf("%d of %d signed: %v", len(signers), count, slices.Collect(maps.Keys(signers)))
+	}
+	for _, quota := range quotas {
+		members := 0
+		for _, groups := range signers {
+			if slices.Contains(groups, quota.Name) {
+				members++
+			}
+		}
+		if members < max(1, int(quota.Count)) {
+			return "too few of " + quota.Name
+		}
+	}
+	return ""
+}
+
+// whyNoPin: only what was claimed is pinned, and only the release or the one to go back to.
+func (o oracle) whyNoPin(pin promotion.Pin, before []promotion.Effect) string {
+	claimed := o.holds(o.site.Environment.Status)
+	for _, effect := range before {
+		if e, ok := effect.(promotion.UpdateEnvironment); ok && e.Namespace == pin.Namespace && o.holds(e.Status) {
+			claimed = true
+		}
+	}
+	if !claimed {
+		return "I3: pins without a claim"
+	}
+	was := promotion.ParseEnforced(o.site.Namespace).Pins
+	for repository, reference := range pin.Copy.Pins {
+		if was[repository] != reference && !o.known(reference) {
+			return "I1: pins " + reference
+		}
+	}
+	return ""
+}
+
+// known says whether a reference is of the release, or of one that ran well here.
+func (o oracle) known(reference string) bool {
+	images := slices.Clone(o.status.Images)
+	for _, r := range o.Records {
+		if r.Namespace == o.namespace() && (r.Spec.Result == v1alpha1.ResultPassed || r.Spec.Result == v1alpha1.ResultAdopted) {
+			images = append(images, r.Spec.Images...)
+		}
+	}
+	return slices.ContainsFunc(images, func(i v1alpha1.Image) bool { return i.Repository+"@"+i.Digest == reference })
+}
+
+// whyNoTouch: admission writes what is pinned, so the pin has to be there first.
+func (o oracle) whyNoTouch(touch promotion.Touch) string {
+	pins := promotion.ParseEnforced(o.site.Namespace).Pins
+	for _, image := range touch.Images {
+		if pins[image.Repository] != image.Reference() {
+			return "touches " + touch.Name + " before the pin"
+		}
+	}
+	return ""
+}
+
+// whyNoGate is I2 and I6.
+func (o oracle) whyNoGate(gate promotion.StartGate) string {
+	for _, run := range o.site.Runs {
+		if run.Job == gate.Job {
+			return "I6: the Job is there already"
+		}
+	}
+	return o.whyNotRunning()
+}
+
+// whyNotRunning: every pod that is to be delivered to runs the release.
+func (o oracle) whyNotRunning() string {
+	for _, workload := range o.site.Workloads {
+		if workload.Ignored {
+			continue
+		}
+		images := slices.Clone(workload.Images)
+		for _, pod := range workload.Pods {
+			images = append(images, pod.Images...)
+		}
+		for _, have := range images {
+			for _, image := range o.status.Images {
+				if strings.HasPrefix(have.Image, image.Repository+"@") && have.Image != image.Reference() {
+					return "I2: " + workload.Name + " has " + have.Image
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// whyNoPass: every gate passed.
+func (o oracle) whyNoPass() string {
+	for _, gate := range slices.Concat(o.site.Environment.Spec.Gates, o.step.Gates) {
+		passed := slices.ContainsFunc(o.site.Runs, func(r promotion.Run) bool {
+			return (r.Gate == gate.Name || r.Gate == "team-"+gate.Name) && r.Environment == o.step.Name && r.State == promotion.RunPassed
+		})
+		if gate.Soak.DurationSeconds == 0 && !passed {
+			return "gate " + gate.Name + " has not passed"
+		}
+	}
+	return o.whyNotRunning()
+}

@@ -1,0 +1,165 @@
+package admission_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+func TestStatusIsTheOperators(t *testing.T) {
+	namespace := locked(t, "guards-status")
+	environment := MakeEnvironment(namespace, v1alpha1.TierProduction).create(t)
+	promotion, pipeline := MakePromotion(namespace, "release").Obj(), MakePipeline(namespace, namespace)
+	create(t, promotion)
+	create(t, pipeline)
+	forgeries := map[client.Object]func(client.Object){
+		environment: on(func(e *v1alpha1.Environment) {
+			e.Status.Awaiting = []v1alpha1.AwaitingPromotion{awaiting("release", "dave")}
+		}),
+		promotion: on(func(p *v1alpha1.Promotion) { p.Status.Outcome = v1alpha1.OutcomeSucceeded }),
+		pipeline: on(func(p *v1alpha1.DeliveryPipeline) {
+			p.Status.Conditions = []metav1.Condition{{
+				Type: "Ready", Status: metav1.ConditionTrue, Reason: "Admitted", LastTransitionTime: metav1.Unix(0, 0),
+			}}
+		}),
+	}
+	put := func(object client.Object, change func(client.Object)) func(context.Context, client.Client) error {
+		return changes(object, change, func(ctx context.Context, c client.Client, _, wanted client.Object) error {
+			return c.Status().Update(ctx, wanted)
+		})
+	}
+	merge := func(object client.Object, change func(client.Object)) func(context.Context, client.Client) error {
+		return changes(object, change, func(ctx context.Context, c client.Client, was, wanted client.Object) error {
+			return c.Status().Patch(ctx, wanted, client.MergeFrom(was))
+		})
+	}
+	const instead = "the operator alone writes it: change spec of "
+	for object, change := range forgeries {
+		try(t, []attempt{
+			{name: "PUT", as: person("mallory"), about: object, write: put(object, change), policy: "sluice-status", says: instead},
+			{name: "merge patch", as: person("mallory"), about: object, write: merge(object, change), policy: "sluice-status", says: instead},
+			{name: "without the pod's token", as: pretender(), about: object, write: merge(object, change), policy: "sluice-status", says: instead},
+			{name: "the administrator", as: admin, about: object, write: merge(object, change), policy: "sluice-status", says: instead},
+			{name: "the operator", as: theOperator(), about: object, write: merge(object, change)},
+		})
+	}
+}
+
+func TestRecordsAreTheOperators(t *testing.T) {
+	namespace := locked(t, "guards-records")
+	record := MakeRecord(namespace, "checkout-aaaaaaaa-00000")
+	const evidence = "ReleaseRecords are evidence: the operator alone writes and removes them"
+	try(t, []attempt{
+		{name: "forged", as: person("mallory"), write: creates(record), about: record, policy: "sluice-releaserecords", says: evidence},
+		{name: "forged with the operator's name", as: pretender(), write: creates(record), about: record, policy: "sluice-releaserecords", says: evidence},
+		{name: "written", as: theOperator(), write: creates(record), about: record},
+		{name: "removed", as: person("mallory"), write: deletes(record), about: record, policy: "sluice-releaserecords", says: evidence},
+		{
+			name: "removed with all others", as: person("mallory"), about: record, policy: "sluice-releaserecords", says: evidence,
+			write: func(ctx context.Context, c client.Client) error {
+				return c.DeleteAllOf(ctx, &v1alpha1.ReleaseRecord{}, client.InNamespace(namespace))
+			},
+		},
+	})
+	tryWays(t, attempt{name: "relabelled", as: person("mallory"), about: record, policy: "sluice-releaserecords", says: evidence},
+		label(v1alpha1.PipelineLabel, "other"))
+	tryWays(t, attempt{name: "given an owner that is gone", as: person("mallory"), about: record, policy: "sluice-releaserecords", says: evidence},
+		func(o client.Object) {
+			o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "1"}})
+		})
+	attempt{name: "removed by the operator", as: theOperator(), write: deletes(record), about: record}.run(t)
+}
+
+func TestTheOutcomeIsTheOperators(t *testing.T) {
+	namespace := open(t, "guards-outcome")
+	promotion := MakePromotion(namespace, "release").Obj()
+	create(t, promotion)
+	const another = "create another Promotion"
+	finished := MakePromotion(namespace, "born-finished").Label(v1alpha1.OutcomeLabel, "Succeeded").Obj()
+	attempt{name: "born finished", as: person("mallory"), write: creates(finished), about: finished, policy: "sluice-promotions", says: another}.run(t)
+	tryWays(t, attempt{name: "finished", as: person("mallory"), about: promotion, policy: "sluice-promotions", says: another},
+		label(v1alpha1.OutcomeLabel, "Succeeded"))
+	attempt{name: "finished by the operator", as: theOperator(), about: promotion, write: merges(promotion, label(v1alpha1.OutcomeLabel, "Failed"))}.run(t)
+	strip := func(o client.Object) { o.SetLabels(nil) }
+	for _, way := range []string{"PUT", "merge patch", "JSON patch"} {
+		attempt{
+			name: "taken up again by " + way, as: person("mallory"), about: promotion, write: ways(promotion, strip)[way],
+			policy: "sluice-promotions", says: another,
+		}.run(t)
+	}
+	try(t, []attempt{
+		{name: "labelled otherwise", as: person("dave"), about: promotion, write: merges(promotion, label("seen", "yes"))},
+		{name: "deleted", as: person("dave"), about: promotion, write: deletes(promotion)},
+	})
+}
+
+func TestUnlockOnEnvironments(t *testing.T) {
+	namespace := locked(t, "guards-unlock")
+	environment := MakeEnvironment(namespace, v1alpha1.TierProduction).create(t)
+	spec := func(change func(*v1alpha1.EnvironmentSpec)) func(client.Object) {
+		return on(func(e *v1alpha1.Environment) { change(&e.Spec) })
+	}
+	guarded := map[string]func(client.Object){
+		"tier":      spec(func(s *v1alpha1.EnvironmentSpec) { s.Tier = v1alpha1.TierDevelopment }),
+		"lock":      spec(func(s *v1alpha1.EnvironmentSpec) { s.Lock = v1alpha1.LockOff }),
+		"pipelines": spec(func(s *v1alpha1.EnvironmentSpec) { s.Pipelines[0].Repositories = []string{"registry.example.com/"} }),
+		"requires": spec(func(s *v1alpha1.EnvironmentSpec) {
+			s.Requires = &v1alpha1.Requirements{EvidenceMode: v1alpha1.RequirementNone}
+		}),
+		"gates": spec(func(s *v1alpha1.EnvironmentSpec) {
+			s.Gates = []v1alpha1.Gate{{Name: "soak", Purpose: v1alpha1.PurposeOther, Soak: v1alpha1.SoakGate{DurationSeconds: 1}}}
+		}),
+		"teamGates":       spec(func(s *v1alpha1.EnvironmentSpec) { s.TeamGates = v1alpha1.TeamGatesAllow }),
+		"unmanagedImages": spec(func(s *v1alpha1.EnvironmentSpec) { s.UnmanagedImages = v1alpha1.UnmanagedAllow }),
+		"allowedImages":   spec(func(s *v1alpha1.EnvironmentSpec) { s.AllowedImages = []string{"docker.io/"} }),
+		"ownerReferences": func(o client.Object) {
+			o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "1"}})
+		},
+	}
+	const ask = "takes the verb unlock on environments there (ClusterRole sluice-platform): ask the platform team"
+	for field, change := range guarded {
+		tryWays(t, attempt{name: field, as: person("mallory"), about: environment, policy: "sluice-environments", says: ask}, change)
+	}
+	holder := with(t, "unlock", namespace)
+	second := MakeEnvironment(namespace, v1alpha1.TierDevelopment).Obj()
+	try(t, []attempt{
+		{name: "queue", as: person("dave"), about: environment, write: merges(environment, spec(func(s *v1alpha1.EnvironmentSpec) { s.Queue = v1alpha1.QueueInOrder }))},
+		{name: "concurrency", as: person("dave"), about: environment, write: merges(environment, spec(func(s *v1alpha1.EnvironmentSpec) { s.Concurrency = v1alpha1.ConcurrencyExclusive }))},
+		{name: "teamGates with unlock", as: holder, about: environment, write: merges(environment, guarded["teamGates"])},
+		{name: "deletion", as: person("mallory"), about: environment, write: deletes(environment), policy: "sluice-environments", says: "deleting the Environment of namespace guards-unlock " + ask},
+		{name: "deletion with unlock", as: holder, about: environment, write: deletes(environment)},
+		{name: "a weaker one in its place", as: person("mallory"), about: second, write: creates(second), policy: "sluice-environments", says: "a new Environment in the locked namespace"},
+		{name: "a weaker one with unlock", as: holder, about: second, write: creates(second)},
+	})
+	first := MakeEnvironment(open(t, "guards-first"), v1alpha1.TierTest).Obj()
+	attempt{name: "the first of a namespace", as: person("dave"), about: first, write: creates(first)}.run(t)
+}
+
+// A field of spec that the guard forgets is a hole.
+func TestUnlockGuardsEveryField(t *testing.T) {
+	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{}
+	data, err := os.ReadFile(config("admission", "environments.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal([]byte(strings.Split(string(data), "\n---\n")[0]), policy); err != nil {
+		t.Fatal(err)
+	}
+	definition := definitionIn(t, config("crd", "bases", "sluice.dev_environments.yaml"))
+	free := sets.New("concurrency", "queue")
+	for field := range definition.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"].Properties {
+		compared := "object.spec.?" + field + " == oldObject.spec.?" + field
+		if strings.Contains(policy.Spec.Variables[0].Expression, compared) == free.Has(field) {
+			t.Errorf("spec.%s: either sluice-environments compares it, or it opens nothing and stands in this test", field)
+		}
+	}
+}
