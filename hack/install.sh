@@ -21,7 +21,11 @@ build_image() {
     base=$(go run ./hack/images base -to "${push_to%/*}/base:1" | tail -n 1)
   fi
   digest=$(KO_DOCKER_REPO=$push_to KO_DEFAULTBASEIMAGE=$base GOFLAGS='-trimpath' "$ko" build --bare --insecure-registry \
-    --sbom=none --platform="linux/$(go env GOARCH)" ./cmd/sluice)
+    --sbom=none --platform="linux/$(go env GOARCH)" ./cmd/sluice 2>"$work/ko.log") || {
+    cat "$work/ko.log" >&2
+    echo "error: the image could not be built or pushed to $push_to; PUSH_TO names another registry, IMAGE an image that is there" >&2
+    exit 1
+  }
   echo "$pull_from@${digest##*@}"
 }
 
@@ -40,10 +44,15 @@ overlay() { # DIRECTORY IMAGE
   } >"$1/kustomization.yaml"
 }
 
-image=${IMAGE:-$(build_image)}
-echo "installing $image"
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
+if [[ -n ${IMAGE:-} ]]; then
+  image=$IMAGE
+else
+  echo "building the operator's image"
+  image=$(build_image)
+fi
+echo "installing $image"
 overlay "$work" "$image"
 "$kubectl" apply -k config/crd
 "$kubectl" wait --for=condition=Established --timeout=60s crd -l app.kubernetes.io/part-of=sluice

@@ -43,11 +43,11 @@ func TestCgroupsV1(t *testing.T) {
 	}
 	root, out, code := cgroups(t, files, "make_cgroups_v1 sluice-1")
 	want(t, out, code, 0)
-	cpus, err := os.ReadFile(filepath.Join(root, "cpuset/sluice-1/cpuset.cpus"))
+	cpus, err := os.ReadFile(filepath.Join(root, "cpuset", "sluice-1", "cpuset.cpus"))
 	if err != nil || string(cpus) != "0-1\n" {
 		t.Errorf("the new cpuset has the CPUs %q, %v; want its parent's", cpus, err)
 	}
-	if _, err := os.Stat(filepath.Join(root, "memory/sluice-1")); err != nil {
+	if _, err := os.Stat(filepath.Join(root, "memory", "sluice-1")); err != nil {
 		t.Error(err)
 	}
 	delete(files, "pids/tasks")
@@ -59,7 +59,7 @@ func TestCgroupsV2(t *testing.T) {
 	files := map[string]string{"cgroup.controllers": "cpuset cpu io memory pids\n", "cgroup.subtree_control": ""}
 	root, out, code := cgroups(t, files, "make_cgroups_v2 sluice-1")
 	want(t, out, code, 0)
-	if _, err := os.Stat(filepath.Join(root, "sluice-1/cgroup.subtree_control")); err != nil {
+	if _, err := os.Stat(filepath.Join(root, "sluice-1", "cgroup.subtree_control")); err != nil {
 		t.Error(err)
 	}
 	files["cgroup.controllers"] = "cpu io memory\n"

@@ -12,14 +12,15 @@ bring_up_cluster() {
   say 'Binaries come from the cache, a download, or a build; a first build takes a quarter of an hour.'
   KUBECONFIG=$(hack/cluster/up.sh | tee /dev/stderr | sed -n 's/^KUBECONFIG=//p' | tail -n 1)
   export KUBECONFIG
-  kubectl=$(command -v kubectl || true)
-  if [[ -z $kubectl ]]; then kubectl=$(hack/cluster/binaries.sh --path kubectl); fi
+  # The kubectl of the cluster's version, else the one of this machine.
+  kubectl=$(bash -c 'source hack/cluster/lib.sh && binary_path kubectl')
+  [[ -x $kubectl ]] || kubectl=$(command -v kubectl) || fail 'there is no kubectl; run: make binaries'
   export KUBECTL=$kubectl
   CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/kubectl-sluice
   plugin=$PWD/bin/kubectl-sluice
   show "$kubectl" get nodes
   say 'Four versions of the sample application, and its tests, as images:'
-  go run ./hack/images sample | tee "$work/images"
+  go run ./hack/images sample -registry "127.0.0.1:${REGISTRY_PORT:-5000}" | tee "$work/images"
 }
 
 # reference REPOSITORY TAG prints the exact reference of a sample image.
@@ -36,8 +37,7 @@ adopt_version_1() {
   step 'Version 1 runs everywhere, and is adopted without a restart'
   local environment
   for environment in dev test prod; do
-    "$kubectl" create namespace "shop-$environment" --dry-run=client -o yaml | "$kubectl" apply -f - >/dev/null
-    "$kubectl" apply -k "test/sample/manifests/$environment" >/dev/null
+    "$kubectl" apply -k "test/sample/manifests/overlays/$environment" >/dev/null
   done
   for environment in dev test prod; do
     "$kubectl" rollout status -n "shop-$environment" deployment/checkout-api --timeout=120s
@@ -59,7 +59,7 @@ pods_of() { "$kubectl" get pods -n "$1" -o 'jsonpath={range .items[*]}{.metadata
 # feed_from_git applies the manifests with their tags again and again, as a GitOps tool would.
 feed_from_git() {
   step 'A GitOps tool applies manifests with the tag v1 to shop-test, over and over'
-  "$kubectl" kustomize test/sample/manifests/test >"$work/git.yaml"
+  "$kubectl" kustomize test/sample/manifests/overlays/test >"$work/git.yaml"
   (
     while sleep 1; do
       "$kubectl" apply --server-side --field-manager=gitops --force-conflicts=false -f "$work/git.yaml" >>"$work/git.log" 2>&1 ||
@@ -151,9 +151,9 @@ stop_version_3() {
 try_to_cheat() {
   step 'Attempts to cheat'
   say 'dave may edit workloads in production. A pod with a digest that was not promoted there:'
-  refused sluice-lock "$kubectl" run cheat -n shop-prod --image="$(reference checkout-api v3)" --restart=Never "${dave[@]}"
-  say 'The same binary under another name:'
-  refused sluice-lock "$kubectl" run cheat -n shop-prod --image="$registry/attacker/api:v3" --restart=Never "${dave[@]}"
+  refused_pod "$(reference checkout-api v3)"
+  say 'An image of another repository:'
+  refused_pod "$registry/attacker/api:v3"
   say 'kubectl set image with that digest: the promoted one is stored, and he is told:'
   local answer
   answer=$(show "$kubectl" set image deployment/checkout-api -n shop-prod "api=$(reference checkout-api v3)" "${dave[@]}" 2>&1) || true
@@ -169,8 +169,27 @@ try_to_cheat() {
   refused sluice-namespaces "$kubectl" label namespace shop-prod sluice.dev/lock- --as norman --as-group system:authenticated
 }
 
+# refused_pod IMAGE has dave create a Pod with it, which the lock must refuse. The Pod is as restricted as the namespace
+# demands, so that it is the lock that answers.
+refused_pod() {
+  cat >"$work/pod.yaml" <<Y
+apiVersion: v1
+kind: Pod
+metadata: {name: cheat, namespace: shop-prod}
+spec:
+  securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+  containers:
+  - name: cheat
+    image: $1
+    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+Y
+  grep image: "$work/pod.yaml"
+  refused sluice-lock "$kubectl" create -f "$work/pod.yaml" "${dave[@]}"
+  if "$kubectl" get pod cheat -n shop-prod >/dev/null 2>&1; then fail 'the pod is there all the same'; fi
+}
+
 cheat_with_approvals() {
-  say 'dave promotes version 4 to production alone, and approves it himself:'
+  say 'dave promotes version 2 once more, and approves it himself:'
   promote checkout-2-again v2 'the same again, to have something to sign' >/dev/null
   await 300 'production awaits signatures' awaited checkout-2-again
   approval checkout-2-again >"$work/own.yaml"
@@ -185,7 +204,7 @@ work_without_operator() {
   step 'The operator is gone, and the lock holds'
   show "$kubectl" scale deployment sluice -n sluice-system --replicas=0
   "$kubectl" wait pods -n sluice-system -l app.kubernetes.io/name=sluice --for=delete --timeout=60s >/dev/null
-  refused sluice-lock "$kubectl" run cheat -n shop-prod --image="$(reference checkout-api v3)" --restart=Never "${dave[@]}"
+  refused_pod "$(reference checkout-api v3)"
   show "$kubectl" rollout restart deployment/checkout-api -n shop-prod "${dave[@]}"
   show "$kubectl" scale deployment/checkout-api -n shop-prod --replicas=3 "${dave[@]}"
   show "$kubectl" rollout status deployment/checkout-api -n shop-prod --timeout=120s

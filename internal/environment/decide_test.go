@@ -368,3 +368,76 @@ func TestNothingInTheSnapshotIsModified(t *testing.T) {
 		t.Error("the snapshot was modified")
 	}
 }
+
+func TestEntriesAreRebuiltFromRecords(t *testing.T) {
+	for _, c := range []struct {
+		result v1alpha1.RecordResult
+		state  v1alpha1.DeliveryState
+		digest string
+	}{
+		{v1alpha1.ResultPassed, v1alpha1.DeliveryCurrent, digest("2")},
+		{v1alpha1.ResultFailed, v1alpha1.DeliveryHeld, digest("2")},
+		{v1alpha1.ResultRolledBack, v1alpha1.DeliveryCurrent, digest("1")},
+	} {
+		t.Run(string(c.result), func(t *testing.T) {
+			w := newWorld(t)
+			w.settle()
+			w.promoted(digest("1"), v1alpha1.ResultPassed, v1alpha1.DeliveryCurrent)
+			w.later()
+			w.promoted(digest("2"), c.result, c.state)
+			w.snapshot.Environment.Status.Pipelines = nil
+			w.settle()
+			entry := w.snapshot.Environment.Status.Pipelines[0]
+			if want := promotion.ReleaseHash([]v1alpha1.Image{{Repository: api, Digest: c.digest}}); entry.State != c.state || entry.ReleaseHash != want {
+				t.Errorf("entry is %+v", entry)
+			}
+		})
+	}
+}
+
+func TestRollbackFailedStays(t *testing.T) {
+	w := newWorld(t)
+	w.settle()
+	w.promoted(digest("2"), v1alpha1.ResultFailed, v1alpha1.DeliveryRollbackFailed)
+	w.settle()
+	w.expectState("shop/checkout", v1alpha1.DeliveryRollbackFailed)
+	w.expect("Converged=False/RollbackFailed", "Ready=True/Ready")
+}
+
+func TestPodsOfAnAdoptedDigestAreNoDrift(t *testing.T) {
+	w := newWorld(t)
+	w.has(api, "v1", digest("1"))
+	w.has(api, "v0", digest("0"))
+	w.runs("api", api+":v1", digest("1"))
+	w.snapshot.Sightings = append(w.snapshot.Sightings, Sighting{Image: api + ":v0", Digest: digest("0"), Where: "Pod job", Source: SourceOther})
+	w.settle()
+	w.expectAnnotation(v1alpha1.PinsAnnotation, api+"@"+digest("1"))
+	w.snapshot.Sightings = append(w.snapshot.Sightings, Sighting{Image: api + "@" + digest("0"), Digest: digest("0"), Source: SourcePod})
+	w.settle()
+	w.expectState("shop/checkout", v1alpha1.DeliveryCurrent)
+}
+
+func TestEveryProblemIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.registry[api+" v1"] = Answer{Reason: v1alpha1.ReasonRegistryDenied, Message: "who are you"}
+	w.runs("api", api+":v1", digest("1"))
+	for i := range 6 {
+		w.runs(fmt.Sprint("gone-", i), fmt.Sprintf("%s:gone-%d", api, i))
+	}
+	w.settle()
+	w.expect("Adopted=False/DigestNotInRegistry")
+	if c := find(w.snapshot.Environment.Status.Conditions, v1alpha1.ConditionAdopted); len(c.Message) == 0 || c.Message[len(c.Message)-8:] != "and more" {
+		t.Errorf("message is %q", c.Message)
+	}
+}
+
+func TestPolicyOfTheEnvironmentIsFollowedInTheMiddleOfAPromotion(t *testing.T) {
+	w := newWorld(t)
+	w.settle()
+	w.hold("shop/checkout", digest("2"))
+	w.snapshot.Environment.Spec.AllowedImages = []string{"registry.example.com/mesh/"}
+	w.snapshot.Environment.Generation++
+	w.settle()
+	w.expectAnnotation(v1alpha1.PrefixesAnnotation, "registry.example.com/mesh/")
+	w.expectAnnotation(v1alpha1.PinsAnnotation, api+"@"+digest("2"))
+}

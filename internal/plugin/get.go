@@ -151,12 +151,13 @@ func (s *session) nothing(namespace string) error {
 	return err
 }
 
-// print prints an object for programs.
+// print prints an object for programs; of a list in the format name, each object.
 func (g *getter) print(s *session, object runtime.Object) error {
 	printer, err := g.printer.ToPrinter()
 	if err != nil {
 		return err
 	}
+	write := func(o runtime.Object) error { return printer.PrintObj(o, s.Console.Out) }
 	setKind := func(o runtime.Object) error {
 		gvk, err := apiutil.GVKForObject(o, s.client.Scheme())
 		if err == nil {
@@ -167,10 +168,14 @@ func (g *getter) print(s *session, object runtime.Object) error {
 	if err := setKind(object); err != nil {
 		return err
 	}
-	if meta.IsListType(object) {
-		if err := meta.EachListItem(object, setKind); err != nil {
-			return err
-		}
+	if !meta.IsListType(object) {
+		return write(object)
 	}
-	return printer.PrintObj(object, s.Console.Out)
+	if err := meta.EachListItem(object, setKind); err != nil {
+		return err
+	}
+	if *g.printer.OutputFormat == "name" {
+		return meta.EachListItem(object, write)
+	}
+	return write(object)
 }

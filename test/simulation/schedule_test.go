@@ -25,6 +25,9 @@ const (
 	quietJumps = 30
 )
 
+// compareEvery so many schedules it is looked whether anybody modified what a cache lent.
+const compareEvery = 16
+
 // simulation is one schedule.
 type simulation struct {
 	seed      uint64
@@ -58,6 +61,7 @@ func newSimulation(seed uint64) *simulation {
 	s := &simulation{seed: seed, rng: rng, scheme: scheme, clock: newClock(), registry: newRegistry(), plan: newPlan(seed, rng), adopts: true, counts: map[string]int{}}
 	s.api = memapi.NewServer(s.scheme, s.clock.Now)
 	s.world = newWorld(s)
+	s.api.Compare = seed%compareEvery == 0
 	s.api.Admit = s.world.admission.admit
 	return s
 }
@@ -87,6 +91,11 @@ func (s *simulation) run() {
 	o := observer.Check(operatorUser, s.api.Journal())
 	if rested {
 		o.CheckRest()
+	}
+	for _, r := range s.api.Tampered() {
+		s.found = append(s.found, observer.Violation{
+			Invariant: "cache", Revision: r.Number, Message: fmt.Sprintf("%s %s was modified in the cache", r.Kind, r.Key),
+		})
 	}
 	s.most = o.MostWrites()
 	s.count()

@@ -21,6 +21,7 @@ var (
 // TestMain keeps controller-runtime quiet.
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
+	debug.SetGCPercent(400)
 	m.Run()
 }
 
@@ -89,3 +90,20 @@ func report(t *testing.T, s *simulation, lines int) {
 }
 
 func stack() string { return string(debug.Stack()) }
+
+// TestSameSeedSameSchedule makes sure that a failing seed fails again.
+func TestSameSeedSameSchedule(t *testing.T) {
+	for n := range uint64(6) {
+		first, second := newSimulation(n+1), newSimulation(n+1)
+		first.run()
+		second.run()
+		for i := range min(len(first.log), len(second.log)) {
+			if first.log[i] != second.log[i] {
+				t.Fatalf("seed %d, line %d: first %q, then %q", n+1, i, first.log[i], second.log[i])
+			}
+		}
+		if len(first.log) != len(second.log) {
+			t.Errorf("seed %d: %d lines, then %d", n+1, len(first.log), len(second.log))
+		}
+	}
+}

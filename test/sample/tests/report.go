@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -30,17 +31,29 @@ func (r *report) say(format string, args ...any) {
 	}
 }
 
-// leave writes the end of the report to path if there is such a file: outside Kubernetes there is none.
+// leave writes the report to path if there is such a file: outside Kubernetes there is none. What passed is left out:
+// whoever reads the message of a container wants to know what did not.
 func (r *report) leave(path string) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	if err == nil {
-		_, err = file.Write(r.text[max(0, len(r.text)-terminationBytes):])
+		text := withoutPassed(r.text)
+		_, err = file.Write(text[max(0, len(text)-terminationBytes):])
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
 		log.Printf("leave the report in %s: %v", path, err)
 	}
+}
+
+func withoutPassed(text []byte) []byte {
+	var kept []byte
+	for line := range bytes.Lines(text) {
+		if !bytes.HasPrefix(line, []byte("PASS ")) {
+			kept = append(kept, line...)
+		}
+	}
+	return kept
 }

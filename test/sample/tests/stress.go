@@ -23,7 +23,7 @@ type load struct {
 func (l *load) flags(flags *flag.FlagSet) {
 	flags.IntVar(&l.rate, "rate", 100, "requests a second")
 	flags.DurationVar(&l.duration, "duration", 10*time.Second, "how long to send")
-	flags.DurationVar(&l.p99, "p99", 250*time.Millisecond, "the longest that 99 % of the answers may take")
+	flags.DurationVar(&l.p99, "p99", 500*time.Millisecond, "the longest that 99 % of the answers may take")
 	flags.Float64Var(&l.success, "success", 99.5, "percent of the requests that must be answered well")
 	flags.StringVar(&l.path, "path", "/quote?cents=1999&quantity=3&discount=15", "what to ask")
 }

@@ -1,6 +1,7 @@
 package memapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -73,21 +74,27 @@ type Server struct {
 	Now func() time.Time
 	// Admit changes or refuses writes; nil lets everything in.
 	Admit func(*Request) error
+	// Compare keeps the content of every revision, so that Tampered can tell.
+	Compare bool
 
 	scheme  *runtime.Scheme
 	kinds   map[reflect.Type]schema.GroupVersionKind
 	objects map[string]map[Key]client.Object
 	journal []Revision
 	byKind  map[string][]int
+	// sorted objects of a kind, as long as none changes.
+	sorted  map[string][]client.Object
 	serial  int
 	horizon int64
+	// contents of the journal's objects as JSON, where they are kept to compare.
+	contents []string
 }
 
 // NewServer returns an empty API for the kinds of a scheme.
 func NewServer(scheme *runtime.Scheme, now func() time.Time) *Server {
 	return &Server{
 		Now: now, scheme: scheme, kinds: map[reflect.Type]schema.GroupVersionKind{},
-		objects: map[string]map[Key]client.Object{}, byKind: map[string][]int{},
+		objects: map[string]map[Key]client.Object{}, byKind: map[string][]int{}, sorted: map[string][]client.Object{},
 	}
 }
 
@@ -98,7 +105,33 @@ func (s *Server) Journal() []Revision { return s.journal }
 func (s *Server) Revision() int64 { return int64(len(s.journal)) }
 
 // All returns the stored objects of a kind, not copies, by namespace and name.
-func (s *Server) All(kind string) []client.Object { return s.Live().Objects(kind) }
+func (s *Server) All(kind string) []client.Object {
+	sorted, known := s.sorted[kind]
+	if !known {
+		sorted = s.Live().Objects(kind)
+		s.sorted[kind] = sorted
+	}
+	return sorted
+}
+
+// Tampered returns the revisions whose object somebody modified in memory: what a cache lends is not to be written to.
+func (s *Server) Tampered() []Revision {
+	var found []Revision
+	for i, content := range s.contents {
+		if encode(s.journal[i].Object) != content {
+			found = append(found, s.journal[i])
+		}
+	}
+	return found
+}
+
+func encode(obj client.Object) string {
+	encoded, err := json.Marshal(obj)
+	if err != nil {
+		panic(err)
+	}
+	return string(encoded)
+}
 
 // Get returns the stored object, not a copy; nil where there is none.
 func (s *Server) Get(kind string, key Key) client.Object { return s.objects[kind][key] }
@@ -280,6 +313,7 @@ func (s *Server) store(actor string, verb Verb, kind string, obj, before client.
 	number := s.Revision() + 1
 	obj.SetResourceVersion(strconv.FormatInt(number, 10))
 	key := keyOf(obj)
+	delete(s.sorted, kind)
 	if s.objects[kind] == nil {
 		s.objects[kind] = map[Key]client.Object{}
 	}
@@ -287,6 +321,9 @@ func (s *Server) store(actor string, verb Verb, kind string, obj, before client.
 		delete(s.objects[kind], key)
 	} else {
 		s.objects[kind][key] = obj
+	}
+	if s.Compare {
+		s.contents = append(s.contents, encode(obj))
 	}
 	s.byKind[kind] = append(s.byKind[kind], len(s.journal))
 	s.journal = append(s.journal, Revision{

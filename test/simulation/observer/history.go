@@ -83,6 +83,8 @@ func (o *Observer) checkRecord(r *memapi.Revision, record *v1alpha1.ReleaseRecor
 			o.broken("I1", r, "record %s says Passed, and its gate %s %s", r.Key, g.Name, g.State)
 		} else if g.JobRef.Name != "" && o.completed[key] == 0 {
 			o.broken("I1", r, "record %s says that gate %s passed, and no Job %s completed", r.Key, g.Name, key)
+		} else if g.JobRef.Name != "" {
+			o.checkSteady(r, record, key)
 		}
 	}
 	if !o.some(r, func(cut int64) bool { return o.allGates(record, cut) }, "Environment") {

@@ -38,6 +38,8 @@ type Observer struct {
 	jobs map[memapi.Key]bool
 	// completed Jobs by name, with the revision.
 	completed map[memapi.Key]int64
+	// started Jobs by name, with the revision.
+	started map[memapi.Key]int64
 	// writes of the operator for each promotion, and those of people.
 	writes map[string]int
 	people int
@@ -57,7 +59,7 @@ func Check(operator string, journal []memapi.Revision) *Observer {
 	o := &Observer{
 		operator: operator, state: map[string]map[memapi.Key]client.Object{}, versions: map[string]map[memapi.Key][]version{},
 		promotions: map[string]*v1alpha1.Promotion{}, entitled: map[string]map[string]bool{}, jobs: map[memapi.Key]bool{},
-		completed: map[memapi.Key]int64{}, writes: map[string]int{}, images: map[string]string{},
+		completed: map[memapi.Key]int64{}, started: map[memapi.Key]int64{}, writes: map[string]int{}, images: map[string]string{},
 	}
 	for i := range journal {
 		o.see(&journal[i])

@@ -236,8 +236,8 @@ func TestObserverFindsEachBreach(t *testing.T) {
 		{"the requester signed", "I1", replace("signs", write("dave", memapi.Create, "Approval", approval("dave", v1alpha1.DecisionApproved)))},
 		{"somebody rejected", "I1", after("signs", write("bob", memapi.Create, "Approval", approval("bob", v1alpha1.DecisionRejected)))},
 		{"a gate's Job never completed", "I1", without("stress passes")},
-		{"the release never passed in test", "I1", replace("claims production", write(operator, memapi.UpdateStatus, "Environment", unproven()))},
-		{"a foreign digest is pinned", "I1", replace("pins", write(operator, memapi.Update, "Namespace", namespace(production, repo+"@sha256:evil")))},
+		{"the stress gate never ran", "I1", replace("passed", write(operator, memapi.Create, "ReleaseRecord", unstressed()))},
+		{"a foreign digest is allowed", "I1", replace("pins", write(operator, memapi.Update, "Namespace", open(repo+"@sha256:evil")))},
 		{"a foreign digest runs", "I1", replace("runs", write("kubelet", memapi.Create, "Pod", pod(production, "b", "sha256:evil")))},
 		{"the promotion changes its images", "I2", after("test is passed", write(operator, memapi.UpdateStatus, "Promotion", otherImages()))},
 		{"another digest ran while the test began", "I2", replace("tested pod", write("kubelet", memapi.Create, "Pod", pod(testing1, "a", oldDigest)))},
@@ -266,11 +266,18 @@ func TestObserverFindsEachBreach(t *testing.T) {
 	}
 }
 
-// unproven takes production's slot for a release that nobody tested.
-func unproven() *v1alpha1.Environment {
-	env := environment(production, v1alpha1.TierProduction, "uid-other")
-	env.Status.Holders[0].Images, env.Status.Holders[0].ReleaseHash = image("sha256:evil"), hash("sha256:evil")
-	return env
+// unstressed is the record of a pass without the stress gate.
+func unstressed() *v1alpha1.ReleaseRecord {
+	r := record(testing1, "passed", v1alpha1.ResultPassed, record(testing1, "adopted", v1alpha1.ResultAdopted, nil))
+	r.Spec.Gates = r.Spec.Gates[:1]
+	return r
+}
+
+// open is production with what it should have, and one reference more.
+func open(reference string) *corev1.Namespace {
+	ns := namespace(production, repo+"@"+newDigest)
+	ns.Annotations[v1alpha1.ImagesAnnotation] += " " + reference
+	return ns
 }
 
 func otherImages() *v1alpha1.Promotion {

@@ -100,7 +100,7 @@ func (o *Observer) seeJob(r *memapi.Revision) {
 		if o.jobs[r.Key] {
 			o.broken("I6", r, "Job %s is made a second time", r.Key)
 		}
-		o.jobs[r.Key] = true
+		o.jobs[r.Key], o.started[r.Key] = true, r.Number
 		if !o.held(r, r.Key.Namespace, job.Labels[v1alpha1.PromotionUIDLabel]) {
 			o.broken("I3", r, "Job %s is made for a promotion that does not hold the slot", r.Key)
 		}

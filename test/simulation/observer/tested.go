@@ -68,3 +68,23 @@ func (o *Observer) foreign(namespace string, want map[string]string, cut int64) 
 	}
 	return ""
 }
+
+// checkSteady sees that nothing else of the release's repositories was started while the test of a gate ran.
+func (o *Observer) checkSteady(r *memapi.Revision, record *v1alpha1.ReleaseRecord, job memapi.Key) {
+	want := map[string]string{}
+	for _, i := range record.Spec.Images {
+		want[i.Repository] = i.Repository + "@" + i.Digest
+	}
+	for key, versions := range o.versions["Pod"] {
+		pod, ok := versions[0].object.(*corev1.Pod)
+		if !ok || key.Namespace != job.Namespace || pod.Labels[v1alpha1.GateLabel] != "" ||
+			versions[0].number < o.started[job] || versions[0].number > o.completed[job] {
+			continue
+		}
+		for _, c := range pod.Spec.Containers {
+			if wanted := want[repository(c.Image)]; wanted != "" && c.Image != wanted {
+				o.broken("I2", r, "record %s says Passed, and pod %s with %s was started while Job %s ran", r.Key, key.Name, c.Image, job.Name)
+			}
+		}
+	}
+}

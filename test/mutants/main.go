@@ -1,0 +1,145 @@
+// Command mutants seeds the pure core with bugs, one at a time, and says which of them its tests find.
+//
+// Run it from the root of the repository (make mutants). Files are replaced in an overlay, so that the tree stays as it
+// is. The last line can be read by a script: "mutants: N killed, M alive". It fails where one is alive, where a mutation
+// does not fit the code any more, and where it does not compile: each would let a missing test go unseen.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// core is the package that is mutated, relative to the root of the repository.
+const core = "internal/promotion"
+
+func main() {
+	if err := run(os.Stdout, os.Args[1:]); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+// run tries every mutant, or those whose names contain one of the given words.
+func run(out io.Writer, words []string) error {
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if output, err := test(""); err != nil {
+		return fmt.Errorf("the tests fail without any mutation, so that they would find everything: %w\n%s", err, output)
+	}
+	var alive []string
+	killed := 0
+	for _, m := range mutants {
+		if !wanted(m.name, words) {
+			continue
+		}
+		by, err := try(dir, m)
+		switch {
+		case err != nil:
+			return fmt.Errorf("mutant %q: %w", m.name, err)
+		case by == "":
+			alive = append(alive, m.name)
+			_, _ = fmt.Fprintf(out, "ALIVE  %s\n", m.name)
+		default:
+			killed++
+			_, _ = fmt.Fprintf(out, "killed %s, by %s\n", m.name, by)
+		}
+	}
+	_, _ = fmt.Fprintf(out, "mutants: %d killed, %d alive\n", killed, len(alive))
+	if len(alive) > 0 {
+		return errors.New("no test finds: " + strings.Join(alive, "; "))
+	}
+	return nil
+}
+
+func wanted(name string, words []string) bool {
+	for _, word := range words {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return len(words) == 0
+}
+
+// try returns the test that found the mutant; empty where none did.
+func try(dir string, m mutant) (string, error) {
+	overlay, err := mutate(dir, m)
+	if err != nil {
+		return "", err
+	}
+	output, err := test(overlay)
+	var failed *exec.ExitError
+	switch {
+	case err == nil:
+		return "", nil
+	case !errors.As(err, &failed):
+		return "", err
+	}
+	if strings.Contains(output, "[build failed]") || strings.Contains(output, "[setup failed]") {
+		return "", errors.New("it does not compile:\n" + output)
+	}
+	return finder(output), nil
+}
+
+// mutate writes the mutated file and the overlay that puts it in the place of the original.
+func mutate(dir string, m mutant) (string, error) {
+	original, err := filepath.Abs(filepath.Join(core, m.file))
+	if err != nil {
+		return "", err
+	}
+	source, err := os.ReadFile(original) //nolint:gosec // a file of the core, named in mutants.go.
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(source), m.old); n != 1 {
+		return "", fmt.Errorf("%s has %d places like this, want 1; write the mutation anew:\n%s", m.file, n, m.old)
+	}
+	mutated := filepath.Join(dir, m.file)
+	if err := os.WriteFile(mutated, []byte(strings.Replace(string(source), m.old, m.mutated, 1)), 0o600); err != nil {
+		return "", err
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	encoded, err := json.Marshal(map[string]map[string]string{"Replace": {original: mutated}})
+	if err != nil {
+		return "", err
+	}
+	return overlay, os.WriteFile(overlay, encoded, 0o600)
+}
+
+func test(overlay string) (string, error) {
+	args := []string{"test", "-count=1", "-failfast", "-vet=off", "-timeout=10m"}
+	if overlay != "" {
+		args = append(args, "-overlay="+overlay)
+	}
+	cmd := exec.Command("go", append(args, "./"+core+"/...")...) //nolint:gosec,noctx // the tests of this repository, with a time limit of their own.
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	err := cmd.Run()
+	return output.String(), err
+}
+
+// finder is the first test that failed, the innermost one where tests are nested.
+func finder(output string) string {
+	found := "a panic"
+	for line := range strings.Lines(output) {
+		_, name, failed := strings.Cut(line, "--- FAIL: ")
+		name, _, _ = strings.Cut(name, " (")
+		switch {
+		case failed && found == "a panic", failed && strings.HasPrefix(name, found+"/"):
+			found = name
+		case failed:
+			return found
+		}
+	}
+	return found
+}
