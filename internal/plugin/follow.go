@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -57,7 +58,8 @@ func (f *follower) follow(ctx context.Context, t target) error {
 		return nil
 	}
 	f.known[key] = true
-	ctx, stop := context.WithCancel(ctx)
+	// How a watch goes is told through events; a log would end up in the middle of what is drawn.
+	ctx, stop := context.WithCancel(logr.NewContext(ctx, logr.Discard()))
 	informer := toolscache.NewSharedIndexInformer(f.listWatch(t), t.example, 0, toolscache.Indexers{})
 	deliver := func(e event) {
 		select {

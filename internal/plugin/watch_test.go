@@ -51,11 +51,12 @@ const patience = 30 * time.Second
 type watching struct {
 	t *testing.T
 	// api is the API server; begun says which kinds are watched by now.
-	api    client.WithWatch
-	begun  chan string
-	paper  *paper
-	status chan int
-	ctx    context.Context
+	api     client.WithWatch
+	begun   chan string
+	watched map[string]int
+	paper   *paper
+	status  chan int
+	ctx     context.Context
 }
 
 // startWatch runs the plugin against a cluster, and hands over once it watches the kind.
@@ -63,14 +64,14 @@ func startWatch(t *testing.T, c cluster, screen *emulator, args string) *watchin
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	w := &watching{t: t, begun: make(chan string, 32), paper: newPaper(), status: make(chan int, 1), ctx: ctx}
+	w := &watching{t: t, begun: make(chan string, 32), watched: map[string]int{}, paper: newPaper(), status: make(chan int, 1), ctx: ctx}
 	answer := c.funcs.Watch
-	c.funcs.Watch = func(ctx context.Context, api client.WithWatch, list client.ObjectList, options ...client.ListOption) (watch.Interface, error) {
-		if answer == nil {
-			answer = func(ctx context.Context, api client.WithWatch, list client.ObjectList, options ...client.ListOption) (watch.Interface, error) {
-				return api.Watch(ctx, list, options...)
-			}
+	if answer == nil {
+		answer = func(ctx context.Context, api client.WithWatch, list client.ObjectList, options ...client.ListOption) (watch.Interface, error) {
+			return api.Watch(ctx, list, options...)
 		}
+	}
+	c.funcs.Watch = func(ctx context.Context, api client.WithWatch, list client.ObjectList, options ...client.ListOption) (watch.Interface, error) {
 		started, err := answer(ctx, api, list, options...)
 		w.begun <- fmt.Sprintf("%T", list)
 		return started, err
@@ -87,19 +88,18 @@ func startWatch(t *testing.T, c cluster, screen *emulator, args string) *watchin
 	return w
 }
 
-// watches waits until a kind is watched.
+// watches waits until a kind is watched, once more than when it was asked last.
 func (w *watching) watches(kind string) {
 	w.t.Helper()
-	for {
+	for w.watched[kind] == 0 {
 		select {
 		case begun := <-w.begun:
-			if strings.HasSuffix(begun, "."+kind) {
-				return
-			}
+			w.watched[begun[strings.LastIndex(begun, ".")+1:]]++
 		case <-w.ctx.Done():
 			w.t.Fatalf("%s are not watched; it wrote:\n%s", kind, w.paper)
 		}
 	}
+	w.watched[kind]--
 }
 
 // says waits until a text was written.
@@ -144,6 +144,7 @@ func ending(outcome v1alpha1.PromotionOutcome) func(*v1alpha1.PromotionStatus) {
 	return func(s *v1alpha1.PromotionStatus) {
 		s.Outcome, s.Message = outcome, "that was it"
 		s.Environments[0].State = v1alpha1.StatePassed
+		s.Environments[0].Gates[0].State = v1alpha1.GatePassed
 	}
 }
 
@@ -175,7 +176,6 @@ func TestWatchLines(t *testing.T) {
 2026-08-03T12:00:00Z  test          Passed
 2026-08-03T12:00:00Z  promotion     Succeeded: that was it
 `
-	// The API server's stand-in may send the Job before it has its status: then it runs for a moment, from its own start.
 	if got := w.paper.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
@@ -263,12 +263,13 @@ func TestWatchWithoutRightToJobs(t *testing.T) {
 // TestWatchIsTakenUpAgain ends the first watch of the promotion, as API servers do.
 func TestWatchIsTakenUpAgain(t *testing.T) {
 	c := cluster{objects: []client.Object{verifying()}}
-	first := true
+	var ends sync.Once
 	c.funcs.Watch = func(ctx context.Context, api client.WithWatch, list client.ObjectList, options ...client.ListOption) (watch.Interface, error) {
-		if _, ok := list.(*v1alpha1.PromotionList); ok && first {
-			first = false
-			ended := watch.NewFake()
-			ended.Stop()
+		ended := watch.NewFake()
+		if _, ok := list.(*v1alpha1.PromotionList); ok {
+			ends.Do(ended.Stop)
+		}
+		if ended.IsStopped() {
 			return ended, nil
 		}
 		return api.Watch(ctx, list, options...)

@@ -111,16 +111,7 @@ func conditionOf(status v1alpha1.PromotionStatus, conditionType string) *metav1.
 func checkConditions(t testing.TB, p *v1alpha1.Promotion, status v1alpha1.PromotionStatus) {
 	t.Helper()
 	for _, c := range status.Conditions {
-		if c.ObservedGeneration != p.Generation && c.Type != v1alpha1.ConditionResolved {
-			t.Errorf("condition %s was observed at generation %d, want %d", c.Type, c.ObservedGeneration, p.Generation)
-		}
-		if c.Reason == "" {
-			t.Errorf("condition %s has no reason", c.Type)
-		}
-		onlyTrue := c.Type == v1alpha1.ConditionReconciling || c.Type == v1alpha1.ConditionStalled
-		if onlyTrue && c.Status != metav1.ConditionTrue {
-			t.Errorf("condition %s is %s; it is absent unless True", c.Type, c.Status)
-		}
+		checkCondition(t, c, p.Generation)
 	}
 	succeeded := conditionOf(status, v1alpha1.ConditionSucceeded)
 	if succeeded == nil {
@@ -145,6 +136,20 @@ func checkConditions(t testing.TB, p *v1alpha1.Promotion, status v1alpha1.Promot
 	}
 }
 
+func checkCondition(t testing.TB, c metav1.Condition, generation int64) {
+	t.Helper()
+	if c.ObservedGeneration != generation && c.Type != v1alpha1.ConditionResolved {
+		t.Errorf("condition %s was observed at generation %d, want %d", c.Type, c.ObservedGeneration, generation)
+	}
+	if c.Reason == "" {
+		t.Errorf("condition %s has no reason", c.Type)
+	}
+	onlyTrue := c.Type == v1alpha1.ConditionReconciling || c.Type == v1alpha1.ConditionStalled
+	if onlyTrue && c.Status != metav1.ConditionTrue {
+		t.Errorf("condition %s is %s; it is absent unless True", c.Type, c.Status)
+	}
+}
+
 // checkLimits checks that the API server would take what is written: the schema bounds lists and texts.
 func checkLimits(t testing.TB, plan promotion.Plan) {
 	t.Helper()
@@ -156,15 +161,20 @@ func checkLimits(t testing.TB, plan promotion.Plan) {
 			t.Errorf("%s: %d reasons, %d gates, %d approvals, message of %d bytes: the schema refuses that",
 				e.Name, len(e.Reasons), len(e.Gates), len(e.Approvals), len(e.Message))
 		}
-		for _, reason := range e.Reasons {
-			if reason.Type == "" || reason.Message == "" || len(reason.Message) > 1024 {
-				t.Errorf("%s: reason %q has a message of %d bytes", e.Name, reason.Type, len(reason.Message))
-			}
-		}
+		checkReasons(t, e)
 	}
 	for _, image := range plan.Status.Images {
 		if !strings.HasPrefix(image.Digest, "sha256:") {
 			t.Errorf("image %s has the digest %q", image.Name, image.Digest)
+		}
+	}
+}
+
+func checkReasons(t testing.TB, e v1alpha1.EnvironmentProgress) {
+	t.Helper()
+	for _, reason := range e.Reasons {
+		if reason.Type == "" || reason.Message == "" || len(reason.Message) > 1024 {
+			t.Errorf("%s: reason %q has a message of %d bytes", e.Name, reason.Type, len(reason.Message))
 		}
 	}
 }

@@ -147,11 +147,13 @@ func TestScenario45Expiry(t *testing.T) {
 		t.Errorf("wakes at %s, started at %s", plan.Wake, p.Status.StartTime)
 	}
 	w.now = p.Status.StartTime.Add(59 * time.Minute)
-	if w.run(); p.Status.Outcome != "" {
+	w.run()
+	if p.Status.Outcome != "" {
 		t.Errorf("outcome %q before its time", p.Status.Outcome)
 	}
 	w.now = p.Status.StartTime.Add(time.Hour)
-	if w.run(); p.Status.Outcome != v1alpha1.OutcomeExpired {
+	w.run()
+	if p.Status.Outcome != v1alpha1.OutcomeExpired {
 		t.Errorf("outcome %q", p.Status.Outcome)
 	}
 	q := inProduction(t).get("checkout-v2")

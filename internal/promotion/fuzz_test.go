@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ func playBytes(t *testing.T, bytes []byte) {
 	for step := range min(80, 12+len(bytes)) {
 		randomStep(w, d, step)
 		if t.Failed() {
+			t.Logf("%s", strings.Join(w.log, "\n"))
 			t.FailNow()
 		}
 	}
@@ -109,16 +111,7 @@ func randomEnvironment(d *dice, namespace string, tier v1alpha1.Tier) *Environme
 	if tier == v1alpha1.TierTest {
 		env.Gate(JobGate("functional", v1alpha1.PurposeFunctional)).Gate(JobGate("stress", choose(d, v1alpha1.PurposeStress, v1alpha1.PurposeOther)))
 	}
-	switch d.roll(6) {
-	case 1:
-		env.Approvals(v1alpha1.ApprovalRequirement{Count: 2})
-	case 2:
-		env.Approvals(v1alpha1.ApprovalRequirement{From: []v1alpha1.ApprovalQuota{{Kind: "Group", Name: "qa", Count: 1}}})
-	case 3:
-		env.Evidence(v1alpha1.EvidenceRequirement{Purpose: v1alpha1.PurposeStress, From: []v1alpha1.EnvironmentReference{{Namespace: "shop-test"}}, MaxAgeSeconds: 3600})
-	case 4:
-		env.RollbackApprovals(1)
-	}
+	demandMore(d, env)
 	switch d.roll(8) {
 	case 1:
 		env.Exclusive()
@@ -132,6 +125,19 @@ func randomEnvironment(d *dice, namespace string, tier v1alpha1.Tier) *Environme
 		env.Lock(v1alpha1.LockAudit)
 	}
 	return env
+}
+
+func demandMore(d *dice, env *EnvironmentBuilder) {
+	switch d.roll(6) {
+	case 1:
+		env.Approvals(v1alpha1.ApprovalRequirement{Count: 2})
+	case 2:
+		env.Approvals(v1alpha1.ApprovalRequirement{From: []v1alpha1.ApprovalQuota{{Kind: "Group", Name: "qa", Count: 1}}})
+	case 3:
+		env.Evidence(v1alpha1.EvidenceRequirement{Purpose: v1alpha1.PurposeStress, From: []v1alpha1.EnvironmentReference{{Namespace: "shop-test"}}, MaxAgeSeconds: 3600})
+	case 4:
+		env.RollbackApprovals(1)
+	}
 }
 
 func randomPromotion(w *world, d *dice, name string) *v1alpha1.Promotion {
@@ -185,7 +191,7 @@ func randomPerson(w *world, d *dice, step int) {
 	switch d.roll(6) {
 	case 1:
 		if len(w.promotions) < 4 {
-			w.add(randomPromotion(w, d, fmt.Sprint("p", step)))
+			w.add(randomPromotion(w, d, fmt.Sprint("q", step)))
 		}
 	case 2:
 		w.promotions[d.roll(len(w.promotions))].Spec.Lifecycle = v1alpha1.LifecycleCancelled

@@ -40,30 +40,20 @@ func (o oracle) uid() string { return string(o.Promotion.UID) }
 
 func (o oracle) checkEffect(t testing.TB, effect promotion.Effect, before []promotion.Effect) {
 	t.Helper()
-	why := ""
+	namespace, why := "", ""
 	switch e := effect.(type) {
 	case promotion.UpdateEnvironment:
-		if e.Namespace == o.namespace() && !o.holds(o.site.Environment.Status) && o.holds(e.Status) {
-			why = o.whyNoClaim()
-		}
+		namespace, why = e.Namespace, o.whyNoClaim(e)
 	case promotion.Pin:
-		if e.Namespace == o.namespace() {
-			why = o.whyNoPin(e, before)
-		}
+		namespace, why = e.Namespace, o.whyNoPin(e, before)
 	case promotion.Touch:
-		if e.Namespace == o.namespace() {
-			why = o.whyNoTouch(e)
-		}
+		namespace, why = e.Namespace, o.whyNoTouch(e)
 	case promotion.StartGate:
-		if e.Namespace == o.namespace() {
-			why = o.whyNoGate(e)
-		}
+		namespace, why = e.Namespace, o.whyNoGate(e)
 	case promotion.CreateRecord:
-		if e.Record.Namespace == o.namespace() && e.Record.Spec.Result == v1alpha1.ResultPassed {
-			why = o.whyNoPass()
-		}
+		namespace, why = e.Record.Namespace, o.whyNoRecord(e)
 	}
-	if why != "" {
+	if why != "" && namespace == o.namespace() {
 		t.Errorf("%T in %s: %s\n%s", effect, o.namespace(), why, text(t, o.status))
 	}
 }
@@ -88,7 +78,10 @@ func (o oracle) entered() bool {
 }
 
 // whyNoClaim is I1 and I3.
-func (o oracle) whyNoClaim() string {
+func (o oracle) whyNoClaim(update promotion.UpdateEnvironment) string {
+	if update.Namespace != o.namespace() || o.holds(o.site.Environment.Status) || !o.holds(update.Status) {
+		return ""
+	}
 	key := o.Promotion.Namespace + "/" + o.Promotion.Spec.PipelineRef.Name
 	for _, h := range o.site.Environment.Status.Holders {
 		if h.PromotionRef.UID != o.uid() && (h.Pipeline == key || o.site.Environment.Spec.Concurrency == v1alpha1.ConcurrencyExclusive) {
@@ -115,19 +108,21 @@ func (o oracle) whyNotAdmitted() string {
 		return "the operator may not work here"
 	}
 	for _, image := range o.status.Images {
-		admitted := false
-		for _, entry := range env.Spec.Pipelines {
-			for _, repository := range entry.Repositories {
-				fits := repository == image.Repository || strings.HasSuffix(repository, "/") && strings.HasPrefix(image.Repository, repository)
-				named := entry.Name == o.Promotion.Spec.PipelineRef.Name || entry.Name == "*"
-				admitted = admitted || fits && named && entry.Namespace == o.Promotion.Namespace
-			}
-		}
-		if !admitted {
+		if !slices.ContainsFunc(env.Spec.Pipelines, func(entry v1alpha1.AdmittedPipeline) bool { return o.admits(entry, image.Repository) }) {
 			return image.Repository + " is not admitted"
 		}
 	}
 	return ""
+}
+
+func (o oracle) admits(entry v1alpha1.AdmittedPipeline, wanted string) bool {
+	named := entry.Namespace == o.Promotion.Namespace && (entry.Name == o.Promotion.Spec.PipelineRef.Name || entry.Name == "*")
+	for _, repository := range entry.Repositories {
+		if named && (repository == wanted || strings.HasSuffix(repository, "/") && strings.HasPrefix(wanted, repository)) {
+			return true
+		}
+	}
+	return false
 }
 
 // same says whether a record is about the images of the release.
@@ -244,14 +239,16 @@ func (o oracle) proven(requirement v1alpha1.EvidenceRequirement) bool {
 			continue
 		}
 		old := requirement.MaxAgeSeconds > 0 && o.Now.Sub(last.Spec.CompletionTime.Time) >= time.Duration(requirement.MaxAgeSeconds)*time.Second
-		for _, gate := range last.Spec.Gates {
-			declared := gate.DeclaredBy == v1alpha1.DeclaredByPlatform || requirement.DeclaredBy == v1alpha1.DeclaredByAnyone
-			if !old && declared && gate.Purpose == requirement.Purpose && gate.State == v1alpha1.GatePassed {
-				return true
-			}
+		if !old && slices.ContainsFunc(last.Spec.Gates, func(gate v1alpha1.GateStatus) bool { return shows(gate, requirement) }) {
+			return true
 		}
 	}
 	return false
+}
+
+func shows(gate v1alpha1.GateStatus, requirement v1alpha1.EvidenceRequirement) bool {
+	declared := gate.DeclaredBy == v1alpha1.DeclaredByPlatform || requirement.DeclaredBy == v1alpha1.DeclaredByAnyone
+	return declared && gate.Purpose == requirement.Purpose && gate.State == v1alpha1.GatePassed
 }
 
 // shown is the evidence that a person looks at before signing.
@@ -276,52 +273,66 @@ func (o oracle) shown() string {
 	return promotion.EvidenceHash(records)
 }
 
-// demanded is how many people have to sign, and who may not.
-func (o oracle) demanded() (count int, quotas []v1alpha1.ApprovalQuota, excluded []string) {
+// demanded is how many people have to sign, and of which groups.
+func (o oracle) demanded() (int, []v1alpha1.ApprovalQuota) {
+	spec := o.site.Environment.Spec
+	requires := v1alpha1.Requirements{}
+	if spec.Requires != nil {
+		requires = *spec.Requires
+	}
+	switch {
+	case o.Promotion.Spec.Intent == v1alpha1.IntentRollback && requires.Rollback != nil:
+		return int(*requires.Rollback.Approvals), nil
+	case o.Promotion.Spec.Intent == v1alpha1.IntentRollback:
+		return 0, nil
+	case requires.Approvals == nil && spec.Tier == v1alpha1.TierProduction:
+		return 1, nil
+	case requires.Approvals == nil || requires.Approvals.Mode == v1alpha1.RequirementNone:
+		return 0, nil
+	}
+	return max(1, int(requires.Approvals.Count)), requires.Approvals.From
+}
+
+// excluded are those who may not sign.
+func (o oracle) excluded() []string {
 	spec, p := o.site.Environment.Spec, o.Promotion.Spec
-	production := spec.Tier == v1alpha1.TierProduction
-	excluded = append([]string{p.RequestedBy.Username}, p.OnBehalfOf...)
-	if production {
-		count = 1
-		for _, change := range p.Changes {
+	if spec.Requires != nil && spec.Requires.Approvals != nil && slices.Equal(spec.Requires.Approvals.Excludes, []v1alpha1.Exclusion{v1alpha1.ExcludeNone}) {
+		return nil
+	}
+	excluded := append([]string{"", p.RequestedBy.Username}, p.OnBehalfOf...)
+	for _, change := range p.Changes {
+		if spec.Tier == v1alpha1.TierProduction {
 			excluded = append(excluded, change.Author)
 		}
 	}
-	if spec.Requires != nil && spec.Requires.Approvals != nil {
-		count, quotas = max(1, int(spec.Requires.Approvals.Count)), spec.Requires.Approvals.From
-		if spec.Requires.Approvals.Mode == v1alpha1.RequirementNone {
-			count = 0
-		}
-		if slices.Equal(spec.Requires.Approvals.Excludes, []v1alpha1.Exclusion{v1alpha1.ExcludeNone}) {
-			excluded = nil
+	return excluded
+}
+
+// signers are those whose signature counts, with their groups.
+func (o oracle) signers() map[string][]string {
+	signers := map[string][]string{}
+	for _, a := range o.site.Approvals {
+		who := a.Spec.Approver
+		fits := a.Spec.PromotionRef.UID == o.uid() && a.Spec.ReleaseHash == o.status.ReleaseHash && a.Spec.EvidenceHash == o.shown()
+		young := o.Now.Sub(a.CreationTimestamp.Time) < 7*24*time.Hour
+		if fits && young && !slices.Contains(o.excluded(), who.Username) {
+			signers[who.Username] = who.Groups
 		}
 	}
-	if p.Intent == v1alpha1.IntentRollback {
-		count, quotas = 0, nil
-		if spec.Requires != nil && spec.Requires.Rollback != nil && spec.Requires.Rollback.Approvals != nil {
-			count = int(*spec.Requires.Rollback.Approvals)
-		}
-	}
-	return count, quotas, excluded
+	return signers
 }
 
 func (o oracle) whyNotSigned() string {
-	count, quotas, excluded := o.demanded()
+	count, quotas := o.demanded()
 	if count == 0 {
 		return ""
 	}
-	signers := map[string][]string{}
 	for _, a := range o.site.Approvals {
-		who := a.Spec.Approver.Username
-		mine := a.Spec.PromotionRef.UID == o.uid()
-		if mine && a.Spec.Decision == v1alpha1.DecisionRejected {
-			return who + " rejected it"
-		}
-		old := o.Now.Sub(a.CreationTimestamp.Time) >= 7*24*time.Hour
-		if mine && !old && who != "" && !slices.Contains(excluded, who) && a.Spec.ReleaseHash == o.status.ReleaseHash && a.Spec.EvidenceHash == o.shown() {
-			signers[who] = a.Spec.Approver.Groups
+		if a.Spec.PromotionRef.UID == o.uid() && a.Spec.Decision == v1alpha1.DecisionRejected {
+			return a.Spec.Approver.Username + " rejected it"
 		}
 	}
+	signers := o.signers()
 	if len(signers) < count {
 		return fmt.Sprintf("%d of %d signed: %v", len(signers), count, slices.Collect(maps.Keys(signers)))
 	}
@@ -341,6 +352,9 @@ func (o oracle) whyNotSigned() string {
 
 // whyNoPin: only what was claimed is pinned, and only the release or the one to go back to.
 func (o oracle) whyNoPin(pin promotion.Pin, before []promotion.Effect) string {
+	if pin.Namespace != o.namespace() {
+		return ""
+	}
 	claimed := o.holds(o.site.Environment.Status)
 	for _, effect := range before {
 		if e, ok := effect.(promotion.UpdateEnvironment); ok && e.Namespace == pin.Namespace && o.holds(e.Status) {
@@ -412,8 +426,11 @@ func (o oracle) whyNotRunning() string {
 	return ""
 }
 
-// whyNoPass: every gate passed.
-func (o oracle) whyNoPass() string {
+// whyNoRecord: a pass is recorded once every gate passed.
+func (o oracle) whyNoRecord(create promotion.CreateRecord) string {
+	if create.Record.Namespace != o.namespace() || create.Record.Spec.Result != v1alpha1.ResultPassed {
+		return ""
+	}
 	for _, gate := range slices.Concat(o.site.Environment.Spec.Gates, o.step.Gates) {
 		passed := slices.ContainsFunc(o.site.Runs, func(r promotion.Run) bool {
 			return (r.Gate == gate.Name || r.Gate == "team-"+gate.Name) && r.Environment == o.step.Name && r.State == promotion.RunPassed

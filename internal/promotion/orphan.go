@@ -25,6 +25,7 @@ func DecideOrphan(snapshot Snapshot, namespace string, holder v1alpha1.Holder) P
 	snapshot.Promotion = ghost(namespace, holder)
 	d := &decision{snapshot: snapshot, status: *snapshot.Promotion.Status.DeepCopy()}
 	v := d.visits()[0]
+	v.stopOrphanedGates()
 	if v.stable() == nil || holder.OnFailure == v1alpha1.HoldOnFailure {
 		v.progress.State = v1alpha1.StateFailed
 	} else if v.ownRecord() == nil && !v.gone() {
@@ -38,6 +39,16 @@ func DecideOrphan(snapshot Snapshot, namespace string, holder v1alpha1.Holder) P
 		v.recordEnd(v1alpha1.ResultFailed)
 	}
 	return Plan{Effects: d.effects, Wake: d.wake}
+}
+
+// stopOrphanedGates ends what still tests a release that nobody waits for. The Site holds the runs of this Promotion only;
+// what its pipeline called the environment is not known any more.
+func (v *visit) stopOrphanedGates() {
+	for _, run := range v.site.Runs {
+		if run.open() {
+			v.do(StopGate{Namespace: v.namespace(), Job: run.Job})
+		}
+	}
 }
 
 // orphanedSince is when the way back from an orphaned release began; nil before. Whoever holds a slot is named as the

@@ -174,7 +174,8 @@ func TestAnUnresolvedPromotionWaitsEndsAndWakes(t *testing.T) {
 		t.Errorf("scenario 45: outcome %q", p.Status.Outcome)
 	}
 	q := w.add(MakePromotion("q").Tag("api", "latest").Cancelled().Obj())
-	if w.run(); q.Status.Outcome != v1alpha1.OutcomeCancelled {
+	w.run()
+	if q.Status.Outcome != v1alpha1.OutcomeCancelled {
 		t.Errorf("outcome %q", q.Status.Outcome)
 	}
 }

@@ -124,8 +124,8 @@ func (v *visit) fail(cause v1alpha1.EnvironmentCause, message string) {
 }
 
 func (v *visit) wait(reasons ...v1alpha1.Reason) {
-	all := append(v.progress.Reasons, reasons...)
-	v.progress.Reasons = all[:min(len(all), maxReasons)]
+	v.progress.Reasons = append(v.progress.Reasons, reasons...)
+	v.progress.Reasons = v.progress.Reasons[:min(len(v.progress.Reasons), maxReasons)]
 }
 
 // rolloutTimeout is how long a rollout may take here.

@@ -30,6 +30,13 @@
 //	test.sluice.dev/image-ids: '{"repo:v1": "sha256:..."}'
 //	                                               the digests that tags stand for (annotation only)
 //
+// Where a test does not make the pod, as with the Job of a gate, the first container's arguments say it:
+//
+//	exit-code=1   the containers end with this code
+//	passes-at=2   with code 0 where the pod's label sluice.dev/attempt has this value
+//	wait          they end once the annotation test.sluice.dev/exit-code is there
+//	unpullable    the pod stays Pending, and a test writes its status
+//
 // The status carries imageID as a kubelet would write it, "repository@digest". The digest of an image
 // that is named by tag comes from image-ids, and else is the SHA-256 of the image's name: stable, and
 // different for each tag.

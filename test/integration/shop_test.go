@@ -19,7 +19,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// shop is a team with a pipeline of one image through dev, test and prod, in namespaces of its own.
+// shop is a team with a pipeline of one image, in namespaces of its own.
 type shop struct {
 	t     *testing.T
 	admin client.Client
@@ -28,26 +28,64 @@ type shop struct {
 	repository string
 	// adopted is the digest of the tag v1, which runs before Sluice comes.
 	adopted string
+	recipe  recipe
+}
+
+// recipe says how a shop differs from the usual one: dev, test and prod, each with a Deployment and two gates.
+type recipe struct {
+	// environments of the pipeline in order, by name; default dev, test and prod.
+	environments []string
+	// bare leaves the gates out, and the evidence and approvals that production demands.
+	bare bool
+	// environment, pipeline and deployment change an object before it is created; a deployment that is nil is left out.
+	environment func(name string, e *v1alpha1.Environment)
+	pipeline    func(p *v1alpha1.DeliveryPipeline)
+	deployment  func(environment string, d *appsv1.Deployment) *appsv1.Deployment
 }
 
 // digest makes a digest that differs for each n.
 func digest(n int) string { return fmt.Sprintf("sha256:%064x", n) }
 
-// gate is a Job gate that the simulated nodes end with an exit code. It is short, as most tests are.
-func testGate(name string, purpose v1alpha1.GatePurpose) v1alpha1.Gate {
+// testGate is a Job gate that the simulated nodes end, as its arguments say. It is short, as most tests are.
+func testGate(name string, purpose v1alpha1.GatePurpose, args ...string) v1alpha1.Gate {
 	return v1alpha1.Gate{
 		Name: name, Purpose: purpose, TimeoutSeconds: 60,
-		Job: v1alpha1.JobGate{Image: "registry.example.com/tests/" + name + ":1"},
+		Job: v1alpha1.JobGate{Image: "registry.example.com/tests/" + name + ":1", Args: args},
 	}
 }
 
-func newShop(t *testing.T, team string) *shop {
+// functional is one functional gate, for an Environment.
+func functional(args ...string) []v1alpha1.Gate {
+	return []v1alpha1.Gate{testGate("functional", v1alpha1.PurposeFunctional, args...)}
+}
+
+// newShop makes the namespaces with what runs in them, and the Environments; the pipeline comes later.
+func newShop(t *testing.T, team string, recipes ...recipe) *shop {
 	t.Helper()
 	s := &shop{t: t, admin: as(t, ""), name: team, repository: registryHost() + "/" + team + "/api"}
+	for _, r := range recipes {
+		s.recipe = r
+	}
+	if s.recipe.environments == nil {
+		s.recipe.environments = []string{"dev", "test", "prod"}
+	}
 	s.adopted = s.push("v1")
 	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: team}})
-	for _, tier := range []v1alpha1.Tier{v1alpha1.TierDevelopment, v1alpha1.TierTest, v1alpha1.TierProduction} {
-		s.createEnvironment(tier)
+	for _, environment := range s.recipe.environments {
+		s.createNamespace(environment)
+		s.createDeployment(environment)
+		s.create(s.makeEnvironment(environment))
+	}
+	return s
+}
+
+// openShop makes a shop whose pipeline is there and whose environments are ready.
+func openShop(t *testing.T, team string, r recipe) *shop {
+	t.Helper()
+	s := newShop(t, team, r)
+	s.createPipeline()
+	for _, environment := range s.recipe.environments {
+		s.awaitReady(environment)
 	}
 	return s
 }
@@ -75,10 +113,6 @@ func (s *shop) push(tag string) string {
 
 func (s *shop) namespace(environment string) string { return s.name + "-" + environment }
 
-func (s *shop) environmentOf(tier v1alpha1.Tier) string {
-	return map[v1alpha1.Tier]string{v1alpha1.TierDevelopment: "dev", v1alpha1.TierTest: "test", v1alpha1.TierProduction: "prod"}[tier]
-}
-
 func (s *shop) create(object client.Object) {
 	s.t.Helper()
 	if err := s.admin.Create(s.t.Context(), object); err != nil {
@@ -86,55 +120,104 @@ func (s *shop) create(object client.Object) {
 	}
 }
 
-func (s *shop) createEnvironment(tier v1alpha1.Tier) {
+// createNamespace makes the namespace of an environment, whose owner lets the operator in.
+func (s *shop) createNamespace(environment string) {
 	s.t.Helper()
-	namespace := s.namespace(s.environmentOf(tier))
-	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
-	s.create(&rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "sluice"},
+	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace(environment)}})
+	s.create(s.consent(environment))
+}
+
+func (s *shop) consent(environment string) *rbacv1.RoleBinding {
+	return &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace(environment), Name: "sluice"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: v1alpha1.EnvironmentRole},
 		Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: "sluice-system", Name: "sluice"}},
-	})
-	s.createDeployment(namespace, ":v1")
-	s.create(&v1alpha1.Environment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.EnvironmentName},
+	}
+}
+
+// tierOf is Test or Production for environments whose names begin with these, else Development.
+func tierOf(environment string) v1alpha1.Tier {
+	switch {
+	case strings.HasPrefix(environment, "test"):
+		return v1alpha1.TierTest
+	case strings.HasPrefix(environment, "prod"):
+		return v1alpha1.TierProduction
+	}
+	return v1alpha1.TierDevelopment
+}
+
+func (s *shop) makeEnvironment(environment string) *v1alpha1.Environment {
+	e := &v1alpha1.Environment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace(environment), Name: v1alpha1.EnvironmentName},
 		Spec: v1alpha1.EnvironmentSpec{
-			Tier:      tier,
-			Pipelines: []v1alpha1.AdmittedPipeline{{Namespace: s.name, Name: "checkout", Repositories: []string{s.repository}}},
-			Gates:     []v1alpha1.Gate{testGate("functional", v1alpha1.PurposeFunctional), testGate("stress", v1alpha1.PurposeStress)},
+			Tier:      tierOf(environment),
+			Pipelines: []v1alpha1.AdmittedPipeline{{Namespace: s.name, Name: "checkout", Repositories: []string{registryHost() + "/" + s.name + "/"}}},
+			Gates:     append(functional(), testGate("stress", v1alpha1.PurposeStress)),
 		},
-	})
+	}
+	if s.recipe.bare {
+		e.Spec.Gates = nil
+		e.Spec.Requires = &v1alpha1.Requirements{
+			EvidenceMode: v1alpha1.RequirementNone, Approvals: &v1alpha1.ApprovalRequirement{Mode: v1alpha1.RequirementNone},
+		}
+	}
+	if s.recipe.environment != nil {
+		s.recipe.environment(environment, e)
+	}
+	return e
 }
 
-func (s *shop) createDeployment(namespace, tag string) {
+func (s *shop) createDeployment(environment string) {
 	s.t.Helper()
-	labels := map[string]string{"app": "api"}
-	s.create(&appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "api"},
+	d := s.makeDeployment(environment)
+	if s.recipe.deployment != nil {
+		d = s.recipe.deployment(environment, d)
+	}
+	if d != nil {
+		s.create(d)
+	}
+}
+
+// makeDeployment makes one of two pods that runs the tag v1.
+func (s *shop) makeDeployment(environment string) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace(environment), Name: "api"},
 		Spec: appsv1.DeploymentSpec{
-			Replicas: new(int32(2)), Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{
-					"test.sluice.dev/image-ids": fmt.Sprintf("{%q: %q}", s.repository+":v1", s.adopted),
-				}},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "api", Image: s.repository + tag}}},
-			},
+			Replicas: new(int32(2)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "api"}},
+			Template: s.template("api"),
 		},
-	})
+	}
 }
 
-func (s *shop) createPipeline() {
-	s.t.Helper()
+// template of a pod that runs the tag v1, which its node knows as the adopted digest.
+func (s *shop) template(app string) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": app}, Annotations: map[string]string{
+			"test.sluice.dev/image-ids": fmt.Sprintf("{%q: %q}", s.repository+":v1", s.adopted),
+		}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "api", Image: s.repository + ":v1"}}},
+	}
+}
+
+func (s *shop) makePipeline() *v1alpha1.DeliveryPipeline {
 	pipeline := &v1alpha1.DeliveryPipeline{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.name, Name: "checkout"},
 		Spec:       v1alpha1.DeliveryPipelineSpec{Images: []v1alpha1.PipelineImage{{Name: "api", Repository: s.repository}}},
 	}
-	for _, environment := range []string{"dev", "test", "prod"} {
+	for _, environment := range s.recipe.environments {
 		pipeline.Spec.Environments = append(pipeline.Spec.Environments, v1alpha1.PipelineEnvironment{
 			Name: environment, EnvironmentRef: v1alpha1.EnvironmentReference{Namespace: s.namespace(environment)},
 		})
 	}
-	s.create(pipeline)
+	if s.recipe.pipeline != nil {
+		s.recipe.pipeline(pipeline)
+	}
+	return pipeline
+}
+
+func (s *shop) createPipeline() {
+	s.t.Helper()
+	s.create(s.makePipeline())
 }
 
 // awaitReady waits until promotions may begin in an environment.
@@ -160,20 +243,39 @@ func (s *shop) environment(name string) *v1alpha1.Environment {
 	return env
 }
 
-// promote creates a Promotion as a developer, who is bound to the role of developers in the team's namespace.
-func (s *shop) promote(name, digest string) {
+// promote creates a Promotion of a digest as a developer, who is bound to the role of developers in the team's namespace.
+func (s *shop) promote(name, digest string, changes ...func(*v1alpha1.Promotion)) {
 	s.t.Helper()
-	s.bind(s.name, "sluice-developer", "dave")
+	s.promoteAs("dave", name, append([]func(*v1alpha1.Promotion){func(p *v1alpha1.Promotion) { p.Spec.Images[0].Digest = digest }}, changes...)...)
+}
+
+// promoteTag creates a Promotion of a tag.
+func (s *shop) promoteTag(name, tag string) {
+	s.t.Helper()
+	s.promoteAs("dave", name, func(p *v1alpha1.Promotion) { p.Spec.Images[0].Tag = tag })
+}
+
+func (s *shop) promoteAs(user, name string, changes ...func(*v1alpha1.Promotion)) {
+	s.t.Helper()
+	s.bind(s.name, "sluice-developer", user)
 	p := &v1alpha1.Promotion{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.name, Name: name},
 		Spec: v1alpha1.PromotionSpec{
 			PipelineRef: v1alpha1.LocalPipelineReference{Name: "checkout"},
-			Images:      []v1alpha1.PromotedImage{{Name: "api", Digest: digest}},
+			Images:      []v1alpha1.PromotedImage{{Name: "api"}},
 			Reason:      "refunds are rounded to cents",
 		},
 	}
+	for _, change := range changes {
+		change(p)
+	}
 	// A mutating policy on a CRD that was just made answers 503 for a moment, and RBAC is some milliseconds late.
-	eventually(s.t, "dave may promote", func() error { return as(s.t, "dave").Create(s.t.Context(), p.DeepCopy()) })
+	eventually(s.t, user+" may promote", func() error { return as(s.t, user).Create(s.t.Context(), p.DeepCopy()) })
+}
+
+// only makes a Promotion go through some environments only.
+func only(environments ...string) func(*v1alpha1.Promotion) {
+	return func(p *v1alpha1.Promotion) { p.Spec.Environments = environments }
 }
 
 // bind gives somebody a role in a namespace, once.
@@ -190,13 +292,13 @@ func (s *shop) bind(namespace, role, user string) {
 }
 
 // sign creates an Approval as somebody, of what the environment awaits for a Promotion.
-func (s *shop) sign(user, name, environment string, decision v1alpha1.ApprovalDecision) error {
+func (s *shop) sign(user, name, environment string, decision v1alpha1.ApprovalDecision, groups ...string) error {
 	s.t.Helper()
 	namespace := s.namespace(environment)
 	s.bind(namespace, "sluice-approver", user)
 	for _, awaited := range s.environment(environment).Status.Awaiting {
 		if awaited.PromotionRef.Name == name {
-			return as(s.t, user).Create(s.t.Context(), &v1alpha1.Approval{
+			return as(s.t, user, groups...).Create(s.t.Context(), &v1alpha1.Approval{
 				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: name + "-"},
 				Spec: v1alpha1.ApprovalSpec{
 					PromotionRef: awaited.PromotionRef, ReleaseHash: awaited.ReleaseHash, EvidenceHash: awaited.EvidenceHash, Decision: decision,
@@ -214,46 +316,4 @@ func (s *shop) promotion(ctx context.Context, name string) *v1alpha1.Promotion {
 		s.t.Fatal(err)
 	}
 	return p
-}
-
-// awaitOutcome waits for the end of a Promotion.
-func (s *shop) awaitOutcome(name string, outcome v1alpha1.PromotionOutcome) *v1alpha1.Promotion {
-	s.t.Helper()
-	var p *v1alpha1.Promotion
-	eventually(s.t, name+" ends as "+string(outcome), func() error {
-		if p = s.promotion(s.t.Context(), name); p.Status.Outcome == "" {
-			return errors.New(p.Status.Message)
-		}
-		return nil
-	})
-	if p.Status.Outcome != outcome {
-		s.t.Fatalf("%s ended as %s instead of %s: %s", name, p.Status.Outcome, outcome, p.Status.Message)
-	}
-	return p
-}
-
-// awaitReason waits until an environment of a Promotion gives a reason.
-func (s *shop) awaitReason(name, environment, reason string) {
-	s.t.Helper()
-	eventually(s.t, name+" waits in "+environment+" for "+reason, func() error {
-		p := s.promotion(s.t.Context(), name)
-		for _, progress := range p.Status.Environments {
-			for _, r := range progress.Reasons {
-				if progress.Name == environment && r.Type == reason {
-					return nil
-				}
-			}
-		}
-		return fmt.Errorf("status: %s %+v", p.Status.Message, p.Status.Environments)
-	})
-}
-
-// templateImage is what the Deployment of an environment names.
-func (s *shop) templateImage(environment string) string {
-	s.t.Helper()
-	d := &appsv1.Deployment{}
-	if err := s.admin.Get(s.t.Context(), client.ObjectKey{Namespace: s.namespace(environment), Name: "api"}, d); err != nil {
-		s.t.Fatal(err)
-	}
-	return strings.TrimPrefix(d.Spec.Template.Spec.Containers[0].Image, s.repository)
 }

@@ -5,14 +5,17 @@ package integration_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	stdlog "log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,9 +49,16 @@ var (
 	images *httptest.Server
 	// operatorFailed holds what ended the operator, if it ended.
 	operatorFailed = make(chan error, 1)
+	operator       *running
+	// operations is done when all tests are.
+	operations, endOperations = context.WithCancel(context.Background())
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", concurrency); err != nil {
+		panic(err)
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "test/integration:", err)
@@ -62,13 +72,12 @@ func run(m *testing.M) (code int, err error) {
 	if os.Getenv("SLUICE_TEST_LOG") != "" {
 		log.SetLogger(zap.New(zap.UseDevMode(true)))
 	}
-	images = httptest.NewServer(gcr.New(gcr.Logger(stdlog.New(io.Discard, "", 0))))
+	images = httptest.NewServer(closable(gcr.New(gcr.Logger(stdlog.New(io.Discard, "", 0)))))
 	defer images.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	started, stop := context.WithTimeout(ctx, 2*patience)
+	defer endOperations()
+	started, stop := context.WithTimeout(operations, 2*patience)
 	defer stop()
-	if plane, err = controlplane.Start(started, controlplane.Options{Nodes: 1}); err != nil {
+	if plane, err = controlplane.Start(started, controlplane.Options{Nodes: 2}); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
@@ -83,10 +92,27 @@ func run(m *testing.M) (code int, err error) {
 			return 1, err
 		}
 	}
-	if err := startOperator(ctx); err != nil {
+	if operator, err = startOperator(operations); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
+}
+
+// concurrency is how many tests run side by side: they wait for controllers most of the time.
+const concurrency = "8"
+
+// closedTo lists the teams that cannot reach the registry.
+var closedTo sync.Map
+
+// closable is a registry that hangs up on whoever asks for the images of a team that it is closed to.
+func closable(registry http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		team, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v2/"), "/")
+		if _, closed := closedTo.Load(team); closed {
+			panic(http.ErrAbortHandler)
+		}
+		registry.ServeHTTP(w, r)
+	})
 }
 
 // operatorConfig is that of the operator's pod: its ServiceAccount's name, and a token bound to the pod.
@@ -101,16 +127,40 @@ func operatorConfig() *rest.Config {
 	return config
 }
 
-func startOperator(ctx context.Context) error {
+// running is an operator at work.
+type running struct {
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+// startOperator starts an operator as its pod would, but for the election of a leader.
+func startOperator(parent context.Context) (*running, error) {
+	ctx, cancel := context.WithCancel(parent)
+	r := &running{stop: cancel, ended: make(chan struct{})}
+	manager, err := makeManager(ctx)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	go func() {
+		defer close(r.ended)
+		if err := manager.Start(ctx); err != nil || ctx.Err() == nil {
+			operatorFailed <- fmt.Errorf("the manager ended: %w", err)
+		}
+	}()
+	return r, nil
+}
+
+func makeManager(ctx context.Context) (ctrl.Manager, error) {
 	options := sluice.ManagerOptions()
 	options.Metrics.BindAddress, options.HealthProbeBindAddress = "0", "0"
 	manager, err := ctrl.NewManager(operatorConfig(), options)
 	if err != nil {
-		return fmt.Errorf("make the manager: %w", err)
+		return nil, fmt.Errorf("make the manager: %w", err)
 	}
 	resolver, err := registry.New(registry.Options{InsecureHosts: []string{registryHost()}})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	setup := sluice.Setup{
 		Operator: types.NamespacedName{Namespace: "sluice-system", Name: "sluice"},
@@ -118,15 +168,13 @@ func startOperator(ctx context.Context) error {
 		Options: func() controller.Options {
 			return controller.Options{
 				MaxConcurrentReconciles: 4,
-				RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 2*time.Second),
+				// The operator that a test starts anew has controllers of the same names.
+				SkipNameValidation: new(true),
+				RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 2*time.Second),
 			}
 		},
 	}
-	if err := setup.WithManager(ctx, manager); err != nil {
-		return err
-	}
-	go func() { operatorFailed <- manager.Start(ctx) }()
-	return nil
+	return manager, setup.WithManager(ctx, manager)
 }
 
 func registryHost() string { return strings.TrimPrefix(images.URL, "http://") }
@@ -148,9 +196,16 @@ func kubectl(ctx context.Context, args ...string) error {
 	return nil
 }
 
+// clients by person: making one asks the API server for all that it serves.
+var clients sync.Map
+
 // as returns a client of somebody; the empty name is the administrator.
 func as(t *testing.T, user string, groups ...string) client.Client {
 	t.Helper()
+	key := user + " " + strings.Join(groups, " ")
+	if known, ok := clients.Load(key); ok {
+		return known.(client.Client)
+	}
 	config := rest.CopyConfig(plane.Config)
 	config.QPS = -1
 	config.WarningHandler = rest.NoWarnings{}
@@ -161,6 +216,7 @@ func as(t *testing.T, user string, groups ...string) client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	clients.Store(key, c)
 	return c
 }
 

@@ -37,7 +37,7 @@ var mutants = []mutant{
 	{"Exclusive is ignored", "slot.go",
 		` || env.Spec.Concurrency == v1alpha1.ConcurrencyExclusive`, ``},
 	{"workloads are touched before the pin can be seen", "deploy.go",
-		"		return []v1alpha1.Reason{v1alpha1.NewReason(v1alpha1.ReasonRollingOut, \"release %s is being pinned in %s\", short(releaseHash), v.namespace())}\n", ""},
+		`return v.willRollOut(releaseHash, images)`, `_ = v.willRollOut(releaseHash, images)`},
 	{"the pin has no precondition", "deploy.go",
 		`Pin{Namespace: v.namespace(), ResourceVersion: v.site.Namespace.ResourceVersion, Copy: want}`, `Pin{Namespace: v.namespace(), Copy: want}`},
 	{"the release to fall back to is not kept allowed", "deploy.go",

@@ -206,7 +206,7 @@ func (o *operator) through(attempt memapi.Attempt, write func() error) error {
 	if o.dead || o.writesLeft == 0 {
 		return errDead
 	}
-	o.sim.interleave(o)
+	o.sim.interleave(o, attempt)
 	if o.dead {
 		return errDead
 	}

@@ -39,7 +39,7 @@ type deed struct {
 // deeds of a schedule: in a calm one people do what they should, in a rough one also what they should not.
 func (s *simulation) deeds() []deed {
 	deeds := []deed{
-		{30, "promotes", s.promote}, {30, "signs", s.signSomething}, {6, "applies manifests again", s.applyManifests},
+		{25, "promotes", s.promote}, {5, "promotes, and somebody else too", func() { s.promote(); s.promote() }}, {30, "signs", s.signSomething}, {6, "applies manifests again", s.applyManifests},
 		{1, "cancels", s.cancel}, {10, "mends what is broken", s.mend},
 	}
 	if s.plan.rough {

@@ -110,7 +110,10 @@ func (p *plan) fill(s *step, rng *rand.Rand) {
 			s.teamGates = append(s.teamGates, jobGate("unit", v1alpha1.PurposeFunctional, rng))
 		}
 	case v1alpha1.TierTest:
-		s.gates = append(s.gates, jobGate("functional", v1alpha1.PurposeFunctional, rng), jobGate("stress", v1alpha1.PurposeStress, rng))
+		s.gates = append(s.gates, jobGate("functional", v1alpha1.PurposeFunctional, rng))
+		if rng.IntN(8) > 0 {
+			s.gates = append(s.gates, jobGate("stress", v1alpha1.PurposeStress, rng))
+		}
 	case v1alpha1.TierProduction:
 		if rng.IntN(2) == 0 {
 			s.gates = append(s.gates, jobGate("smoke", v1alpha1.PurposeFunctional, rng))

@@ -244,12 +244,13 @@ func (s *simulation) formerActs() {
 
 // interleave lets other things happen just before a write of the operator: the world moves, somebody acts, another
 // worker of the operator runs.
-func (s *simulation) interleave(o *operator) {
-	if !s.faulty || s.rng.IntN(4) > 0 || o != s.active {
+func (s *simulation) interleave(o *operator, attempt memapi.Attempt) {
+	oneIn := pick2(attempt.Kind == "Environment", 2, 4)
+	if !s.faulty || s.rng.IntN(oneIn) > 0 || o != s.active {
 		return
 	}
 	for range 1 + s.rng.IntN(3) {
-		switch s.rng.IntN(4) {
+		switch s.rng.IntN(5) {
 		case 0:
 			s.chore()
 		case 1:
@@ -258,8 +259,8 @@ func (s *simulation) interleave(o *operator) {
 			}
 		case 2:
 			s.deliverSome()
-		case 3:
-			if o.depth < 2 {
+		default:
+			if o.depth < 3 {
 				s.reconcileSome()
 			}
 		}

@@ -14,7 +14,8 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 1000, "how many schedules to play, from seed 1")
+	seeds = flag.Uint64("seeds", 1000, "how many schedules to play")
+	first = flag.Uint64("first", 1, "the first seed to play")
 	seed  = flag.Uint64("seed", 0, "the one seed to play; its whole log is printed with -v")
 )
 
@@ -46,7 +47,7 @@ func TestSimulation(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for n := next.Add(1); n <= *seeds; n = next.Add(1) {
-				s := newSimulation(n)
+				s := newSimulation(*first - 1 + n)
 				s.run()
 				failed.Lock()
 				for what, n := range s.counts {
@@ -94,16 +95,16 @@ func stack() string { return string(debug.Stack()) }
 // TestSameSeedSameSchedule makes sure that a failing seed fails again.
 func TestSameSeedSameSchedule(t *testing.T) {
 	for n := range uint64(6) {
-		first, second := newSimulation(n+1), newSimulation(n+1)
-		first.run()
-		second.run()
-		for i := range min(len(first.log), len(second.log)) {
-			if first.log[i] != second.log[i] {
-				t.Fatalf("seed %d, line %d: first %q, then %q", n+1, i, first.log[i], second.log[i])
+		once, again := newSimulation(n+1), newSimulation(n+1)
+		once.run()
+		again.run()
+		for i := range min(len(once.log), len(again.log)) {
+			if once.log[i] != again.log[i] {
+				t.Fatalf("seed %d, line %d: first %q, then %q", n+1, i, once.log[i], again.log[i])
 			}
 		}
-		if len(first.log) != len(second.log) {
-			t.Errorf("seed %d: %d lines, then %d", n+1, len(first.log), len(second.log))
+		if len(once.log) != len(again.log) {
+			t.Errorf("seed %d: %d lines, then %d", n+1, len(once.log), len(again.log))
 		}
 	}
 }

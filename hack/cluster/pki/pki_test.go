@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/sluice-dev/sluice/hack/cluster/pki"
@@ -44,27 +44,29 @@ func TestKubeconfigAuthenticates(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 
-	pair, err := authority.Client("alice", "developers", "qa")
+	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig(t, authority, server.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
-	kubeconfig, err := pki.Kubeconfig("test", server.URL, authority.CertificatePEM(), pair)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	clients, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := clients.Discovery().ServerVersion(); err != nil {
+	if _, err := discovery.NewDiscoveryClientForConfigOrDie(config).ServerVersion(); err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(subject.Organization) // a certificate keeps them as a set
 	if subject.CommonName != "alice" || !slices.Equal(subject.Organization, []string{"developers", "qa"}) {
 		t.Errorf("the server sees %v, want alice in developers and qa", subject)
 	}
+}
+
+// kubeconfig is that of alice, in two groups.
+func kubeconfig(t *testing.T, authority *pki.Authority, server string) []byte {
+	t.Helper()
+	pair, err := authority.Client("alice", "developers", "qa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := pki.Kubeconfig("test", server, authority.CertificatePEM(), pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

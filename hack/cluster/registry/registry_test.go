@@ -24,11 +24,21 @@ func TestServe(t *testing.T) {
 	case err := <-done:
 		t.Fatal(err)
 	}
+	pushAndPull(t, address.String()+"/shop/api:v1")
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Serve ended with %v, want nothing: it was told to end", err)
+	}
+}
+
+// pushAndPull checks that what is pushed is what comes back.
+func pushAndPull(t *testing.T, to string) {
+	t.Helper()
 	pushed, err := random.Image(1024, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reference, err := name.ParseReference(address.String() + "/shop/api:v1")
+	reference, err := name.ParseReference(to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,10 +55,6 @@ func TestServe(t *testing.T) {
 	}
 	if got, err := pulled.Digest(); err != nil || got != want {
 		t.Errorf("pulled %v, %v; pushed %v", got, err, want)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Errorf("Serve ended with %v, want nothing: it was told to end", err)
 	}
 }
 

@@ -119,7 +119,7 @@ func approvalWord(a v1alpha1.ApprovalStatus) string {
 // gate says what happened to one gate; that it waits for its turn is not worth a line.
 func (c *changes) gate(environment string, g v1alpha1.GateStatus, before []v1alpha1.GateStatus) {
 	i := slices.IndexFunc(before, func(b v1alpha1.GateStatus) bool { return b.Name == g.Name })
-	same := i >= 0 && before[i].State == g.State && value(before[i].Attempts) == value(g.Attempts) && before[i].Message == g.Message
+	same := i >= 0 && before[i].State == g.State && max(value(before[i].Attempts), 1) == max(value(g.Attempts), 1) && before[i].Message == g.Message
 	if same || g.State == v1alpha1.GatePending {
 		return
 	}

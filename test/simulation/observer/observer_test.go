@@ -242,6 +242,10 @@ func TestObserverFindsEachBreach(t *testing.T) {
 		{"the promotion changes its images", "I2", after("test is passed", write(operator, memapi.UpdateStatus, "Promotion", otherImages()))},
 		{"another digest ran while the test began", "I2", replace("tested pod", write("kubelet", memapi.Create, "Pod", pod(testing1, "a", oldDigest)))},
 		{"two hold one slot", "I3", replace("claims test", write(operator, memapi.UpdateStatus, "Environment", environment(testing1, v1alpha1.TierTest, promoted, "other")))},
+		{"a promotion is robbed of its slot", "I3", after("claims test", func(s *story) {
+			s.write(operator, memapi.UpdateStatus, "Environment", environment(testing1, v1alpha1.TierTest))
+			s.write("restore", memapi.UpdateStatus, "Environment", environment(testing1, v1alpha1.TierTest, promoted))
+		})},
 		{"a workload is touched for somebody else", "I3", replace("touch", write(operator, memapi.Update, "Service", deployment("hash:other")))},
 		{"a Job is made twice", "I6", after("functional passes", write(operator, memapi.Create, "Job", job("Functional")))},
 		{"a record is changed", "I5", after("passed", write("mallory", memapi.Update, "ReleaseRecord", rewritten()))},

@@ -22,9 +22,22 @@ func (o *Observer) checkSlots(r *memapi.Revision, env *v1alpha1.Environment) {
 		pipelines[h.Pipeline] = true
 	}
 	before, _ := r.Before.(*v1alpha1.Environment)
+	o.checkLost(r, before, env)
 	grew := before != nil && len(env.Status.Holders) > len(before.Status.Holders)
 	if env.Spec.Concurrency == v1alpha1.ConcurrencyExclusive && len(env.Status.Holders) > 1 && grew {
 		o.broken("I3", r, "%d promotions hold %s, which is Exclusive", len(env.Status.Holders), env.Namespace)
+	}
+}
+
+// checkLost sees that nobody is robbed of a slot: it is given back when the record of the stay is there, and only then.
+func (o *Observer) checkLost(r *memapi.Revision, before, after *v1alpha1.Environment) {
+	if before == nil || !o.byOperator(r) {
+		return
+	}
+	for _, h := range before.Status.Holders {
+		if !holds(after, h.PromotionRef.UID) && o.resultOf(after.Namespace, h.PromotionRef.UID) == "" {
+			o.broken("I3", r, "%s loses the slot of %s, and left no record there", h.PromotionRef.Name, after.Namespace)
+		}
 	}
 }
 

@@ -1,0 +1,242 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// TestReleases plays one team's day: each step rests on the one before.
+func TestReleases(t *testing.T) {
+	log.SetLogger(logr.Discard())
+	// A name of its own each time, so that it can be run again on a cluster that is up.
+	s := newTeam(t, connect(t), fmt.Sprintf("e2e-%d", os.Getpid()))
+	before := s.uids("prod")
+	s.open()
+	if s.uids("prod") != before {
+		t.Error("adoption restarted pods of production")
+	}
+	for _, step := range []struct {
+		name string
+		run  func(*team)
+	}{
+		{"version 2 passes dev and test, is signed by two, and reaches production", (*team).releaseVersion2},
+		{"version 3 fails the functional gate in test and is rolled back", (*team).stopVersion3},
+		{"version 4 fails the stress gate in test and is rolled back", (*team).stopVersion4},
+		{"an image that was not promoted is refused in production", (*team).refuseImages},
+		{"set image stores the promoted digest and warns", (*team).pinSetImage},
+		{"the requester may not approve, and nobody writes a status", (*team).refuseForgery},
+		{"a GitOps tool applies a tag again and again, and nothing changes", (*team).applyTags},
+		{"without the operator the lock holds, and promoted images restart and scale", (*team).workWithoutOperator},
+		{"a rollback goes to the release before, which ran here", (*team).rollBack},
+	} {
+		passed := t.Run(step.name, func(t *testing.T) {
+			inner := *s
+			inner.t = t
+			step.run(&inner)
+		})
+		if !passed {
+			t.Fatalf("stopped after: %s", step.name)
+		}
+	}
+}
+
+func (s *team) releaseVersion2() {
+	s.promote("checkout-2", "v2")
+	s.sign("alice", "checkout-2")
+	s.sign("bob", "checkout-2")
+	p := s.awaitOutcome("checkout-2", v1alpha1.OutcomeSucceeded)
+	for _, progress := range p.Status.Environments {
+		s.runs(progress.Name, "v2")
+	}
+	var records v1alpha1.ReleaseRecordList
+	if err := s.admin.List(s.t.Context(), &records, client.InNamespace(s.namespace("prod"))); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range records.Items {
+		if r.Spec.Promotion.Name == "checkout-2" {
+			s.checkRecord(r)
+			return
+		}
+	}
+	s.t.Error("there is no record of checkout-2 in production")
+}
+
+func (s *team) checkRecord(r v1alpha1.ReleaseRecord) {
+	s.t.Helper()
+	if r.Spec.Result != v1alpha1.ResultPassed || r.Spec.Promotion.RequestedBy != "dave" || len(r.Spec.Gates) != 1 {
+		s.t.Errorf("record %s: %+v", r.Name, r.Spec)
+	}
+	counted := map[string]bool{}
+	for _, a := range r.Spec.Approvals {
+		counted[a.Approver] = a.State == v1alpha1.ApprovalCounted
+	}
+	if !counted["alice"] || !counted["bob"] || len(counted) != 2 {
+		s.t.Errorf("record %s was signed by %v, want alice and bob", r.Name, counted)
+	}
+}
+
+func (s *team) stopVersion3() { s.stops("checkout-3", "v3", "gate functional") }
+
+func (s *team) stopVersion4() { s.stops("checkout-4", "v4", "gate stress") }
+
+// stops promotes a version that a gate in test has to stop.
+func (s *team) stops(name, tag, gate string) {
+	s.t.Helper()
+	s.promote(name, tag)
+	p := s.awaitOutcome(name, v1alpha1.OutcomeFailed)
+	if !strings.Contains(p.Status.Message, gate) {
+		s.t.Errorf("the message does not name the %s: %s", gate, p.Status.Message)
+	}
+	want := []v1alpha1.EnvironmentState{v1alpha1.StatePassed, v1alpha1.StateRolledBack, v1alpha1.StateNotEntered}
+	for i, progress := range p.Status.Environments {
+		if progress.State != want[i] {
+			s.t.Errorf("%s is %s, want %s", progress.Name, progress.State, want[i])
+		}
+	}
+	s.runs("test", "v2")
+	s.runs("prod", "v2")
+}
+
+func (s *team) refuseImages() {
+	dave, _ := s.as(s.t, "dave")
+	for _, image := range []string{
+		registry + "/shop/checkout-api@" + s.images["checkout-api:v3"], registry + "/attacker/api:v3",
+	} {
+		err := dave.Create(s.t.Context(), barePod(s.namespace("prod"), image))
+		s.refused(err, "sluice-lock")
+	}
+}
+
+func barePod(namespace, image string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "cheat"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "cheat", Image: image}}},
+	}
+}
+
+// refused asserts that a policy said no.
+func (s *team) refused(err error, policy string) {
+	s.t.Helper()
+	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), policy) {
+		s.t.Errorf("got %v, want a refusal by %s", err, policy)
+	}
+}
+
+func (s *team) pinSetImage() {
+	dave, heard := s.as(s.t, "dave")
+	d := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: s.namespace("prod"), Name: "checkout-api"}
+	if err := dave.Get(s.t.Context(), key, d); err != nil {
+		s.t.Fatal(err)
+	}
+	promoted := d.Spec.Template.Spec.Containers[0].Image
+	patch := client.StrategicMergeFrom(d.DeepCopy())
+	d.Spec.Template.Spec.Containers[0].Image = registry + "/shop/checkout-api@" + s.images["checkout-api:v3"]
+	if err := dave.Patch(s.t.Context(), d, patch); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := d.Spec.Template.Spec.Containers[0].Image; got != promoted {
+		s.t.Errorf("the API server stored %s, want %s", got, promoted)
+	}
+	if !strings.Contains(strings.Join(heard.texts, " "), "not deployed as asked") {
+		s.t.Errorf("dave was told %q, want a warning", heard.texts)
+	}
+}
+
+func (s *team) refuseForgery() {
+	dave, _ := s.as(s.t, "dave")
+	s.promote("checkout-2-again", "v2")
+	var approval *v1alpha1.Approval
+	eventually(s.t, "production awaits it", func() (err error) { approval, err = s.approval("checkout-2-again"); return err })
+	s.refused(dave.Create(s.t.Context(), approval), "sluice-signoff")
+
+	p := &v1alpha1.Promotion{}
+	if err := s.admin.Get(s.t.Context(), client.ObjectKey{Namespace: s.name, Name: "checkout-2-again"}, p); err != nil {
+		s.t.Fatal(err)
+	}
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"outcome":"Succeeded"}}`))
+	s.refused(s.admin.Status().Patch(s.t.Context(), p.DeepCopy(), patch), "sluice-status")
+
+	cancel := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"lifecycle":"Cancelled"}}`))
+	if err := dave.Patch(s.t.Context(), p, cancel); err != nil {
+		s.t.Fatal(err)
+	}
+	s.awaitOutcome("checkout-2-again", v1alpha1.OutcomeCancelled)
+}
+
+func (s *team) applyTags() {
+	generation := func() int64 {
+		d := &appsv1.Deployment{}
+		if err := s.admin.Get(s.t.Context(), client.ObjectKey{Namespace: s.namespace("test"), Name: "checkout-api"}, d); err != nil {
+			s.t.Fatal(err)
+		}
+		return d.Generation
+	}
+	apply := func() {
+		s.run(s.t, "apply", "--server-side", "--force-conflicts=true", "--field-manager=gitops", "-n", s.namespace("test"), "-k", "../sample/manifests/base")
+	}
+	apply()
+	settled := generation()
+	for range 5 {
+		apply()
+	}
+	if now := generation(); now != settled {
+		s.t.Errorf("the generation went from %d to %d", settled, now)
+	}
+	s.runs("test", "v2")
+}
+
+func (s *team) workWithoutOperator() {
+	s.run(s.t, "scale", "deployment/sluice", "-n", "sluice-system", "--replicas=0")
+	defer func() {
+		s.run(s.t, "scale", "deployment/sluice", "-n", "sluice-system", "--replicas=2")
+		s.run(s.t, "rollout", "status", "deployment/sluice", "-n", "sluice-system", "--timeout=180s")
+	}()
+	s.run(s.t, "wait", "pods", "-n", "sluice-system", "-l", "app.kubernetes.io/name=sluice", "--for=delete", "--timeout=120s")
+	s.refuseImages()
+	namespace := s.namespace("prod")
+	s.run(s.t, "rollout", "restart", "-n", namespace, "deployment/checkout-api")
+	s.run(s.t, "scale", "-n", namespace, "deployment/checkout-api", "--replicas=3")
+	s.run(s.t, "rollout", "status", "-n", namespace, "deployment/checkout-api", "--timeout=180s")
+	s.runs("prod", "v2")
+}
+
+func (s *team) rollBack() {
+	var records v1alpha1.ReleaseRecordList
+	if err := s.admin.List(context.Background(), &records, client.InNamespace(s.namespace("prod"))); err != nil {
+		s.t.Fatal(err)
+	}
+	adopted := ""
+	for _, r := range records.Items {
+		if r.Spec.Result == v1alpha1.ResultAdopted {
+			adopted = r.Spec.ReleaseHash
+		}
+	}
+	dave, _ := s.as(s.t, "dave")
+	err := dave.Create(s.t.Context(), &v1alpha1.Promotion{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.name, Name: "back"},
+		Spec: v1alpha1.PromotionSpec{
+			PipelineRef: v1alpha1.LocalPipelineReference{Name: "checkout"}, Intent: v1alpha1.IntentRollback,
+			ReleaseHash: adopted, Environments: []string{"prod"}, Reason: "version 2 loses refunds",
+		},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.awaitOutcome("back", v1alpha1.OutcomeSucceeded)
+	s.runs("prod", "v1")
+	s.runs("test", "v2")
+}

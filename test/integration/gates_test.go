@@ -1,0 +1,133 @@
+package integration_test
+
+import (
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+func TestAFunctionalGateThatFailsKeepsTheReleaseOutOfProduction(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "failing", recipe{environment: func(name string, e *v1alpha1.Environment) {
+		e.Spec.Gates = functional()
+		if name == "test" {
+			e.Spec.Gates = functional("exit-code=3")
+		}
+	}})
+	s.promote("first", digest(1))
+	p := s.awaitOutcome("first", v1alpha1.OutcomeFailed)
+	for _, text := range []string{"test", "functional", "exit code 3"} {
+		if !strings.Contains(p.Status.Message, text) {
+			t.Errorf("message %q does not name %s", p.Status.Message, text)
+		}
+	}
+	s.assertProgress("first", "dev", v1alpha1.StatePassed, "")
+	s.assertProgress("first", "test", v1alpha1.StateRolledBack, v1alpha1.CauseGateFailed)
+	s.assertProgress("first", "prod", v1alpha1.StateNotEntered, v1alpha1.CausePredecessorFailed)
+	s.awaitRecord("dev", v1alpha1.ResultPassed)
+	record := s.awaitRecord("test", v1alpha1.ResultRolledBack)
+	if record.Spec.Gates[0].Name != "functional" || record.Spec.Gates[0].State != v1alpha1.GateFailed {
+		t.Errorf("the record says %+v", record.Spec.Gates)
+	}
+	for environment, want := range map[string]string{"dev": "@" + digest(1), "test": "@" + s.adopted, "prod": ":v1"} {
+		if got := s.templateImage(environment); got != want {
+			t.Errorf("%s runs %s, want %s", environment, got, want)
+		}
+	}
+	s.awaitFree("test")
+}
+
+func TestAReleaseThatFailsIsHeldWhereThePipelineSaysSo(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "held", recipe{
+		environments: []string{"dev"},
+		environment:  func(_ string, e *v1alpha1.Environment) { e.Spec.Gates = functional("exit-code=1") },
+		pipeline:     func(p *v1alpha1.DeliveryPipeline) { p.Spec.Environments[0].OnFailure = v1alpha1.HoldOnFailure },
+	})
+	s.promote("first", digest(1))
+	s.awaitOutcome("first", v1alpha1.OutcomeFailed)
+	s.assertProgress("first", "dev", v1alpha1.StateFailed, v1alpha1.CauseGateFailed)
+	s.awaitRecord("dev", v1alpha1.ResultFailed)
+	if got := s.templateImage("dev"); got != "@"+digest(1) {
+		t.Errorf("dev runs %s, want what failed", got)
+	}
+	conditions := func() []metav1.Condition { return s.environment("dev").Status.Conditions }
+	s.awaitCondition("dev", conditions, v1alpha1.ConditionConverged, metav1.ConditionFalse, v1alpha1.ReasonReleaseHeld)
+	// The fix enters, and mends it.
+	s.changeEnvironment("dev", func(e *v1alpha1.Environment) { e.Spec.Gates = functional() })
+	s.promote("fix", digest(2))
+	s.awaitOutcome("fix", v1alpha1.OutcomeSucceeded)
+	s.awaitCondition("dev", conditions, v1alpha1.ConditionConverged, metav1.ConditionTrue, v1alpha1.ReasonConverged)
+}
+
+func TestAGateIsRetriedAsOftenAsItSays(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		passesAt string
+		retries  int32
+		attempts int32
+		want     v1alpha1.PromotionOutcome
+	}{
+		"retried":         {passesAt: "passes-at=2", retries: 2, attempts: 2, want: v1alpha1.OutcomeSucceeded},
+		"retried-in-vain": {passesAt: "passes-at=3", retries: 1, attempts: 2, want: v1alpha1.OutcomeFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openShop(t, name, recipe{environments: []string{"dev"}, environment: func(_ string, e *v1alpha1.Environment) {
+				e.Spec.Gates = functional("exit-code=1", c.passesAt)
+				e.Spec.Gates[0].Retries = &c.retries
+			}})
+			s.promote("first", digest(1))
+			p := s.awaitOutcome("first", c.want)
+			if gate := p.Status.Environments[0].Gates[0]; *gate.Attempts != c.attempts {
+				t.Errorf("%d attempts, want %d", *gate.Attempts, c.attempts)
+			}
+			if jobs := s.gateJobs("dev", "functional"); len(jobs) != int(c.attempts) {
+				t.Errorf("%d Jobs, want one for each of %d attempts", len(jobs), c.attempts)
+			}
+		})
+	}
+}
+
+// An unlocked environment is pinned all the same: what changes there is another repository's image, or what the pin
+// is told to leave alone. So the drift is a Deployment of the same repository that was deployed by nobody.
+func TestWhatChangesWhileAGateRunsIsDrift(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "drift", waiting())
+	s.promote("first", digest(1))
+	s.awaitGatePod("dev", "functional", "Running")
+	// The pin is taken away, as somebody with the verb unlock can, and the image is changed.
+	s.changeDeployment("dev", func(d *appsv1.Deployment) {
+		metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.ReleaseAnnotation, "by hand")
+		d.Spec.Template.Spec.Containers[0].Image = s.repository + "@" + digest(9)
+	})
+	t.Logf("dev names %s", s.templateImage("dev"))
+}
+
+func TestScenario5OneBranchFails(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "branches", recipe{
+		environments: []string{"dev", "left", "right", "end"},
+		environment: func(name string, e *v1alpha1.Environment) {
+			e.Spec.Gates = map[string][]v1alpha1.Gate{
+				"dev": nil, "left": functional("exit-code=1"), "right": functional("wait"), "end": nil,
+			}[name]
+		},
+		pipeline: func(p *v1alpha1.DeliveryPipeline) {
+			p.Spec.Environments[2].After = []string{"dev"}
+			p.Spec.Environments[3].After = []string{"left", "right"}
+		},
+	})
+	s.promote("first", digest(1))
+	s.awaitGatePod("right", "functional", "Running")
+	s.awaitRecord("left", v1alpha1.ResultRolledBack)
+	s.endGate("right", "functional", "0")
+	s.awaitOutcome("first", v1alpha1.OutcomeFailed)
+	s.assertProgress("first", "left", v1alpha1.StateRolledBack, v1alpha1.CauseGateFailed)
+	s.assertProgress("first", "right", v1alpha1.StatePassed, "")
+	s.assertProgress("first", "end", v1alpha1.StateNotEntered, v1alpha1.CausePredecessorFailed)
+}
