@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SEEDS ?= 1000
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL = $(shell hack/tools/build.sh $(1))
-GO_PACKAGES = ./api/... ./cmd/... ./hack/... ./internal/... ./test/...
+GO_PACKAGES = ./api/... ./cmd/... ./docs/... ./hack/... ./internal/... ./test/...
 
 ##@ For everybody
 
@@ -37,7 +37,8 @@ unit: ## Tests that need nothing but Go
 
 .PHONY: simulate
 simulate: ## Run SEEDS=1000 random schedules of the operator against an in-memory API
-	@go test ./test/simulation/... -count=1 -args -seeds=$(SEEDS) >/dev/null && go test ./test/simulation -count=1 -v -run TestSimulation -args -seeds=$(SEEDS) | grep '^schedules:'
+	@out=$$(go test ./test/simulation -count=1 -v -run TestSimulation -timeout 60m -args -seeds=$(SEEDS) 2>&1) || { echo "$$out" | tail -n 80; exit 1; }; \
+	  echo "$$out" | grep '^schedules:' | tail -n 1
 
 .PHONY: mutants
 mutants: ## Seed the core with bugs, one at a time, and see the tests kill each
@@ -53,7 +54,8 @@ integration: binaries ## The operator on a real control plane with simulated nod
 
 .PHONY: writes
 writes: binaries ## Count the operator's API writes for one promotion
-	@go test ./test/integration -count=1 -v -run TestOnePromotionFromDevToProd | grep -E '^ +(promotion_test|[0-9]+ )|^writes per promotion'
+	@out=$$(go test ./test/integration -count=1 -v -run TestOnePromotionFromDevToProd 2>&1) || { echo "$$out"; exit 1; }; \
+	  echo "$$out" | grep -E '^ +[0-9]+ '; echo "$$out" | grep '^writes per promotion' | tail -n 1
 
 .PHONY: e2e
 e2e: ## The demo's path, asserted, on a real node or kind

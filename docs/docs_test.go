@@ -128,14 +128,36 @@ func pages(t *testing.T) []string {
 }
 
 var (
-	fence   = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
 )
 
+// split parts a page into its prose and its examples in YAML.
+func split(text string) (prose string, examples []string) {
+	var lines, example []string
+	language, inside := "", false
+	for line := range strings.Lines(text) {
+		after, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
+		switch {
+		case fence && !inside:
+			language, inside, example = after, true, nil
+		case fence:
+			inside = false
+			if language == "yaml" {
+				examples = append(examples, strings.Join(example, ""))
+			}
+		case inside:
+			example = append(example, line)
+		default:
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, ""), examples
+}
+
 func TestLinksLeadSomewhere(t *testing.T) {
 	for _, page := range pages(t) {
-		prose := fence.ReplaceAllString(read(t, page), "")
+		prose, _ := split(read(t, page))
 		for _, match := range link.FindAllStringSubmatch(prose, -1) {
 			if strings.Contains(match[1], "://") {
 				continue
@@ -160,7 +182,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 func anchors(text string) []string {
 	var anchors []string
 	drop := regexp.MustCompile(`[^a-z0-9 _-]`)
-	for _, match := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+	prose, _ := split(text)
+	for _, match := range heading.FindAllStringSubmatch(prose, -1) {
 		anchors = append(anchors, strings.ReplaceAll(drop.ReplaceAllString(strings.ToLower(match[1]), ""), " ", "-"))
 	}
 	return anchors
@@ -174,11 +197,9 @@ func TestExamplesFitTheTypes(t *testing.T) {
 	}
 	checked := 0
 	for _, page := range pages(t) {
-		for _, block := range fence.FindAllStringSubmatch(read(t, page), -1) {
-			if block[1] != "yaml" {
-				continue
-			}
-			for document := range strings.SplitSeq(block[2], "\n---\n") {
+		_, examples := split(read(t, page))
+		for _, example := range examples {
+			for document := range strings.SplitSeq(example, "\n---\n") {
 				checked += check(t, scheme, page, document)
 			}
 		}

@@ -13,7 +13,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Result",type=string,JSONPath=`.spec.result`
 // +kubebuilder:printcolumn:name="Promotion",type=string,JSONPath=`.spec.promotion.name`
 // +kubebuilder:printcolumn:name="Requested by",type=string,JSONPath=`.spec.promotion.requestedBy`
-// +kubebuilder:printcolumn:name="Approved by",type=string,JSONPath=`.spec.approvals[*].approver`
+// +kubebuilder:printcolumn:name="Approved by",type=string,JSONPath=`.spec.approvedBy`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +genclient
 type ReleaseRecord struct {
@@ -113,6 +113,12 @@ type ReleaseRecordSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	Approvals []ApprovalStatus `json:"approvals,omitempty"`
 
+	// approvedBy names those whose approvals counted, for people.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	ApprovedBy string `json:"approvedBy,omitempty"`
+
 	// startTime is when the release entered the environment.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
@@ -120,6 +126,11 @@ type ReleaseRecordSpec struct {
 	// completionTime is when the result was known.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+
+	// sequence number of the record for this pipeline and environment, from 1: times may be equal, and are new after a restore.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Sequence int64 `json:"sequence,omitempty"`
 
 	// previousHash over the record before, for this pipeline and environment: a removed or altered record shows.
 	// +optional

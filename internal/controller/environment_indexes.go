@@ -11,7 +11,7 @@ import (
 
 // Indexes of the environment and pipeline controllers.
 const (
-	// IndexEnvironmentHolder finds Environments by the Promotions that hold a slot there, as namespace/name.
+	// IndexEnvironmentHolder finds Environments by the Promotions that hold a slot or await sign-off there, as namespace/name.
 	IndexEnvironmentHolder = "status.holders"
 	// IndexPipelineEnvironment finds DeliveryPipelines by the namespaces of their environments.
 	IndexPipelineEnvironment = "spec.environments"
@@ -42,6 +42,9 @@ func environmentHolders(object client.Object) []string {
 	if env, ok := object.(*v1alpha1.Environment); ok {
 		for _, h := range env.Status.Holders {
 			promotions = append(promotions, h.PromotionRef.Namespace+"/"+h.PromotionRef.Name)
+		}
+		for _, a := range env.Status.Awaiting {
+			promotions = append(promotions, a.PromotionRef.Namespace+"/"+a.PromotionRef.Name)
 		}
 	}
 	return promotions

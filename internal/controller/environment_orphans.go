@@ -26,6 +26,10 @@ type orphanPass struct {
 // of it. One at a time, as each ends in a write of the same status.
 func (r *EnvironmentReconciler) freeOrphans(ctx context.Context, snapshot environment.Snapshot) (orphanPass, error) {
 	var pass orphanPass
+	if cleared, err := r.clearInbox(ctx, snapshot.Environment); cleared || err != nil {
+		pass.acted = cleared
+		return pass, err
+	}
 	for _, holder := range snapshot.Environment.Status.Holders {
 		orphaned, err := r.orphaned(ctx, holder, snapshot.Environment.Namespace)
 		if err != nil {
@@ -48,6 +52,27 @@ func (r *EnvironmentReconciler) freeOrphans(ctx context.Context, snapshot enviro
 		}
 	}
 	return pass, nil
+}
+
+// clearInbox drops what awaits sign-off for Promotions that are gone: nobody could act on a signature any more.
+func (r *EnvironmentReconciler) clearInbox(ctx context.Context, env *v1alpha1.Environment) (bool, error) {
+	status := *env.Status.DeepCopy()
+	status.Awaiting = nil
+	for _, entry := range env.Status.Awaiting {
+		gone, err := r.orphaned(ctx, v1alpha1.Holder{PromotionRef: entry.PromotionRef}, env.Namespace)
+		if err != nil {
+			return false, err
+		}
+		if !gone {
+			status.Awaiting = append(status.Awaiting, entry)
+		}
+	}
+	if len(status.Awaiting) == len(env.Status.Awaiting) {
+		return false, nil
+	}
+	return true, r.Performer.Perform(ctx, nil, []promotion.Effect{
+		promotion.UpdateEnvironment{Namespace: env.Namespace, ResourceVersion: env.ResourceVersion, Status: status},
+	})
 }
 
 // orphaned says whether a holder's Promotion is gone. The cache is enough to say that it is not.

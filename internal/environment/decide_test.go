@@ -40,13 +40,15 @@ func (w *world) promoted(digest string, result v1alpha1.RecordResult, state v1al
 	env := w.snapshot.Environment.DeepCopy()
 	h := env.Status.Holders[0]
 	now := metav1.NewTime(w.snapshot.Now)
-	w.snapshot.Records = append(w.snapshot.Records, &v1alpha1.ReleaseRecord{
+	record := &v1alpha1.ReleaseRecord{
 		ObjectMeta: metav1.ObjectMeta{Namespace: space, Name: "checkout-" + digest[60:], UID: types.UID(digest), CreationTimestamp: now},
 		Spec: v1alpha1.ReleaseRecordSpec{
 			PipelineRef: v1alpha1.PipelineReference{Namespace: "shop", Name: "checkout"}, ReleaseHash: h.ReleaseHash, Images: h.Images, Result: result,
 			Promotion: v1alpha1.RecordedPromotion{Namespace: "shop", Name: "p", UID: h.PromotionRef.UID},
 		},
-	})
+	}
+	promotion.Follow(&record.Spec, newestRecord(w.snapshot.Records))
+	w.snapshot.Records = append(w.snapshot.Records, record)
 	env.Status.Holders = nil
 	env.Status.Pipelines = promotion.WithDelivered(env.Status.Pipelines, v1alpha1.DeliveredPipeline{
 		Pipeline: h.Pipeline, State: state, ReleaseHash: h.ReleaseHash, PromotionRef: h.PromotionRef, SinceTime: &now,

@@ -95,9 +95,7 @@ func (d *decision) record(p *v1alpha1.DeliveryPipeline, images []v1alpha1.Image)
 		Message:        v1alpha1.Clip("ran before: "+referencesOf(images), 1024),
 		CompletionTime: d.now(),
 	}
-	if last := newestRecord(d.records[pipelineKey(p)]); last != nil {
-		spec.PreviousHash = promotion.RecordHash(last)
-	}
+	promotion.Follow(&spec, newestRecord(d.records[pipelineKey(p)]))
 	return &v1alpha1.ReleaseRecord{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: d.namespace(),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,7 +99,9 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	case ctx.Err() != nil:
 		return exitInterrupted
 	}
-	_, _ = fmt.Fprintln(a.Console.ErrOut, explain(err))
+	if err := a.complain(explain(err)); err != nil {
+		return exitUnheard
+	}
 	return 1
 }
 
@@ -143,6 +146,15 @@ func (a *App) print(lines []view.Line) error {
 
 // say writes one line about what was done.
 func (a *App) say(format string, args ...any) error {
-	_, err := fmt.Fprintf(a.Console.Out, format+"\n", args...)
+	return a.print([]view.Line{view.Text(fmt.Sprintf(format, args...))})
+}
+
+// complain writes what went wrong, line by line: it may hold what others wrote.
+func (a *App) complain(problem string) error {
+	var lines []view.Line
+	for l := range strings.SplitSeq(problem, "\n") {
+		lines = append(lines, view.Text(l))
+	}
+	_, err := io.WriteString(a.Console.ErrOut, view.Style{}.Text(lines))
 	return err
 }

@@ -16,6 +16,9 @@ import (
 // exitInterrupted is the exit status of a program that somebody interrupted.
 const exitInterrupted = 130
 
+// exitUnheard is the exit status where not even the complaint could be written.
+const exitUnheard = 2
+
 // exitError ends the program with a status; all has been said already.
 type exitError struct{ code int }
 

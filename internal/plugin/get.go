@@ -147,8 +147,7 @@ func (s *session) nothing(namespace string) error {
 	if namespace != "" {
 		where = " in namespace " + namespace + "; -A lists those of all namespaces."
 	}
-	_, err := fmt.Fprintln(s.Console.ErrOut, "Nothing found"+where)
-	return err
+	return s.complain("Nothing found" + where)
 }
 
 // print prints an object for programs; of a list in the format name, each object.

@@ -72,16 +72,8 @@ func TestGet(t *testing.T) {
 			if status != tc.status {
 				t.Errorf("exit status %d, want %d: %s", status, tc.status, console.err)
 			}
-			for _, want := range tc.says {
-				if !strings.Contains(console.out.String(), want) {
-					t.Errorf("it does not say %q:\n%s", want, console.out)
-				}
-			}
-			for _, want := range tc.complains {
-				if !strings.Contains(console.err.String(), want) {
-					t.Errorf("it does not complain %q:\n%s", want, console.err)
-				}
-			}
+			contains(t, console.out.String(), tc.says)
+			contains(t, console.err.String(), tc.complains)
 		})
 	}
 }
@@ -109,9 +101,7 @@ func TestGateFromItsJob(t *testing.T) {
 			if status := app(t, console.Console, c.client()).Run(t.Context(), []string{"get", "promotion", p.Name, "-n", "shop"}); status != 0 {
 				t.Errorf("exit status %d: %s", status, console.err)
 			}
-			if !strings.Contains(console.out.String(), tc.want) {
-				t.Errorf("it does not say %q:\n%s", tc.want, console.out)
-			}
+			contains(t, console.out.String(), []string{tc.want})
 		})
 	}
 }

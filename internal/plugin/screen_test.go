@@ -23,7 +23,7 @@ type emulator struct {
 func (e *emulator) size() (columns, rows int) { return e.columns, e.rows }
 
 // sequence matches an ANSI sequence, or a single character.
-var sequence = regexp.MustCompile(`(?s)\x1b\[([0-9]*)([A-Za-z])|.`)
+var sequence = regexp.MustCompile(`(?s)\x1b\[(\d*)([A-Za-z])|.`)
 
 func (e *emulator) write(text string) {
 	for _, match := range sequence.FindAllStringSubmatch(text, -1) {

@@ -139,7 +139,7 @@ func (s *session) confirm(sign signing) error {
 	case "y", "yes":
 		return nil
 	}
-	if _, err := fmt.Fprintln(s.Console.Out, "Nothing was signed."); err != nil {
+	if err := s.say("Nothing was signed."); err != nil {
 		return err
 	}
 	return errEnded
@@ -147,10 +147,7 @@ func (s *session) confirm(sign signing) error {
 
 // refused says what the API server said, as it is, and what to do.
 func (s *session) refused(ctx context.Context, refusal error, sheet view.SignOff) error {
-	if _, err := fmt.Fprintln(s.Console.ErrOut, explain(refusal)); err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintln(s.Console.ErrOut, s.advice(ctx, refusal, sheet)); err != nil {
+	if err := s.complain(explain(refusal) + "\n" + s.advice(ctx, refusal, sheet)); err != nil {
 		return err
 	}
 	return errEnded

@@ -96,6 +96,12 @@ func ended() *v1alpha1.Promotion {
 	return p
 }
 
+func defaced() *v1alpha1.Promotion {
+	p := ended()
+	p.Status.Message = "\x1b[2J"
+	return p
+}
+
 func (tc signCase) run(t *testing.T) {
 	t.Helper()
 	c := cluster{objects: tc.objects}
@@ -110,16 +116,23 @@ func (tc signCase) run(t *testing.T) {
 	if status := a.Run(t.Context(), strings.Split(tc.args, "|")); status != tc.status {
 		t.Errorf("exit status %d, want %d", status, tc.status)
 	}
-	for _, want := range tc.says {
-		if !strings.Contains(console.out.String(), want) {
-			t.Errorf("it does not say %q", want)
+	contains(t, console.out.String(), tc.says)
+	contains(t, console.err.String(), tc.complains)
+	tc.checkSigned(t, api)
+}
+
+// contains checks that every text was written.
+func contains(t *testing.T, written string, wanted []string) {
+	t.Helper()
+	for _, want := range wanted {
+		if !strings.Contains(written, want) {
+			t.Errorf("it does not say %q, but:\n%s", want, written)
 		}
 	}
-	for _, want := range tc.complains {
-		if !strings.Contains(console.err.String(), want) {
-			t.Errorf("it does not complain %q", want)
-		}
-	}
+}
+
+func (tc signCase) checkSigned(t *testing.T, api client.Client) {
+	t.Helper()
 	list := &v1alpha1.ApprovalList{}
 	if err := api.List(t.Context(), list); err != nil {
 		t.Fatal(err)
@@ -131,9 +144,6 @@ func (tc signCase) run(t *testing.T) {
 		if !reflect.DeepEqual(signed.Spec, tc.signed) || signed.Namespace != tc.in || !strings.HasPrefix(signed.Name, "checkout-1.4.2-") {
 			t.Errorf("signed %s/%s %+v, want %+v in %s", signed.Namespace, signed.Name, signed.Spec, tc.signed, tc.in)
 		}
-	}
-	if t.Failed() {
-		t.Logf("it said:\n%s\nand complained:\n%s", console.out, console.err)
 	}
 }
 
@@ -245,6 +255,10 @@ func TestNothingToSign(t *testing.T) {
 			reason: "a namespace without Environment", objects: []client.Object{awaitingPromotion()}, args: "approve|checkout-1.4.2|-n|shop|-e|prod-eu|--yes", status: 1,
 			complains: []string{"namespace shop-prod-eu has no Environment"},
 		},
+		{
+			reason: "who rejected it cannot draw on the terminal", objects: []client.Object{defaced(), makeEnvironment("shop-prod-eu")}, args: "approve|checkout-1.4.2|-n|shop|--yes", status: 1,
+			complains: []string{"Rejected: \uFFFD[2J"},
+		},
 		{reason: "no promotion is named", args: "approve", status: 1, complains: []string{"name one promotion"}},
 	} {
 		t.Run(tc.reason, tc.run)
@@ -321,9 +335,7 @@ func TestSignWithoutRightToReadEvidence(t *testing.T) {
 	if status := app(t, console.Console, c.client()).Run(t.Context(), []string{"approve", "checkout-1.4.2", "-n", "shop"}); status != 0 {
 		t.Errorf("exit status %d: %s", status, console.err)
 	}
-	for _, want := range []string{"you may not read the records in shop-prod-eu", "you may not read the records in shop-test", "abcdef012345 → 1.4.2 9c1a77d01e55"} {
-		if !strings.Contains(console.out.String(), want) {
-			t.Errorf("it does not say %q:\n%s", want, console.out)
-		}
-	}
+	contains(t, console.out.String(), []string{
+		"you may not read the records in shop-prod-eu", "you may not read the records in shop-test", "abcdef012345 → 1.4.2 9c1a77d01e55",
+	})
 }

@@ -303,7 +303,7 @@ func TestLive(t *testing.T) {
 		t.Run(args, func(t *testing.T) {
 			env := makeEnvironment("shop-test")
 			w := startWatch(t, cluster{objects: []client.Object{verifying(), makePipeline(), env}}, nil, args)
-			want := "7f3a9c21"
+			var want string
 			if strings.Contains(args, "promotions") {
 				w.watches("PromotionList")
 				w.becomes(ending(v1alpha1.OutcomeSucceeded))

@@ -113,7 +113,7 @@ func TestScenario10TheEvidenceChangesAfterTheApproval(t *testing.T) {
 	seen := site.Environment.Status.Awaiting[0]
 	w.approve(site, MakeApproval("alice", seen).Created(w.now.Sub(Epoch)))
 	w.run()
-	w.records = append(w.records, MakeRecord("shop-test", "again", Release("v2")...).Created(2*time.Hour).Proven().Obj())
+	w.keep(MakeRecord("shop-test", "again", Release("v2")...).Created(2 * time.Hour).Proven().Obj())
 	w.run()
 	if got := w.judged(); !slices.Equal(got, []string{"alice: Ignored EvidenceChanged"}) {
 		t.Errorf("approvals are %v", got)

@@ -173,7 +173,8 @@ func (v *visit) neededReferences(images []v1alpha1.Image) []string {
 		}
 	}
 	for _, reference := range v.site.InUse {
-		if v.inRelease(repositoryOf(reference)) {
+		// What lives stays allowed, and nothing becomes allowed by living: it may have come in before the lock was on.
+		if v.inRelease(repositoryOf(reference)) && slices.Contains(was.Images, reference) {
 			needed = append(needed, reference)
 		}
 	}

@@ -164,7 +164,7 @@ func TestEvidence(t *testing.T) {
 		}
 	}
 	later := func(b *RecordBuilder) func(*world) {
-		return func(w *world) { w.records = append(w.records, b.Created(2*time.Hour).Obj()) }
+		return func(w *world) { w.keep(b.Created(2 * time.Hour).Obj()) }
 	}
 	again := func() *RecordBuilder { return MakeRecord("shop-test", "again", Release("v2")...) }
 	from := func(w *world, e v1alpha1.EvidenceRequirement) {
@@ -208,7 +208,7 @@ func TestEvidence(t *testing.T) {
 		{"expired in one environment, fresh in another", "one that is fresh is enough", func(w *world) {
 			from(w, v1alpha1.EvidenceRequirement{Purpose: v1alpha1.PurposeStress, MaxAgeSeconds: 7200})
 			w.site(MakeEnvironment("shop-test2", v1alpha1.TierTest))
-			w.records = append(w.records, MakeRecord("shop-test2", "r", Release("v2")...).Created(3*time.Hour).Proven().Obj())
+			w.keep(MakeRecord("shop-test2", "r", Release("v2")...).Created(3 * time.Hour).Proven().Obj())
 			w.now = Epoch.Add(4 * time.Hour)
 		}, []string{"ApprovalsMissing"}},
 		{"no evidence is demanded on purpose", "", func(w *world) {
@@ -240,8 +240,8 @@ func TestSubset(t *testing.T) {
 			MakeRecord("shop-test", "b", Release("v2")...).Created(time.Minute).Result(v1alpha1.ResultRolledBack).Obj(),
 		}, v1alpha1.StateWaiting},
 		{"scenario 37: it failed there and passed later", "", []*v1alpha1.ReleaseRecord{
-			MakeRecord("shop-test", "b", Release("v2")...).Created(time.Minute).Obj(),
 			MakeRecord("shop-test", "a", Release("v2")...).Result(v1alpha1.ResultFailed).Obj(),
+			MakeRecord("shop-test", "b", Release("v2")...).Created(time.Minute).Obj(),
 		}, v1alpha1.StatePassed},
 		{"scenario 37: another release passed there", "", []*v1alpha1.ReleaseRecord{MakeRecord("shop-test", "a", Release("v3")...).Obj()}, v1alpha1.StateWaiting},
 		{"scenario 37: it was adopted there", "what ran before was never tested", []*v1alpha1.ReleaseRecord{
@@ -252,7 +252,7 @@ func TestSubset(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.site(MakeEnvironment("shop-prod", v1alpha1.TierProduction).Evidence().NoApprovals(), Release("v1")...)
-			w.records = append(w.records, c.records...)
+			w.keep(c.records...)
 			w.add(MakePromotion("us-only").Digest("api", Digest("v2")).Environments("prod").Obj())
 			w.run()
 			if got := w.at("us-only", "prod"); got.State != c.want {

@@ -248,7 +248,7 @@ func randomSabotage(w *world, d *dice) {
 	case 2:
 		site.Workloads[0].Images[0].Image, site.Workloads[0].Settled = Image("api", "v9").Reference(), false
 	case 3:
-		w.records = append(w.records, MakeRecord(site.Namespace.Name, "z"+w.next(), Release(choose(d, "v2", "v3"))...).
+		w.keep(MakeRecord(site.Namespace.Name, "z"+w.next(), Release(choose(d, "v2", "v3"))...).
 			Result(choose(d, v1alpha1.ResultRevoked, v1alpha1.ResultFailed)).Created(w.now.Sub(Epoch)).Obj())
 	case 4:
 		w.records = w.records[:max(0, len(w.records)-1)]

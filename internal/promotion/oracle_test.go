@@ -82,14 +82,8 @@ func (o oracle) whyNoClaim(update promotion.UpdateEnvironment) string {
 	if update.Namespace != o.namespace() || o.holds(o.site.Environment.Status) || !o.holds(update.Status) {
 		return ""
 	}
-	key := o.Promotion.Namespace + "/" + o.Promotion.Spec.PipelineRef.Name
-	for _, h := range o.site.Environment.Status.Holders {
-		if h.PromotionRef.UID != o.uid() && (h.Pipeline == key || o.site.Environment.Spec.Concurrency == v1alpha1.ConcurrencyExclusive) {
-			return "I3: " + h.PromotionRef.Name + " holds the slot"
-		}
-	}
-	if o.entered() {
-		return ""
+	if busy := o.whyBusy(); busy != "" || o.entered() {
+		return busy
 	}
 	if o.Promotion.Spec.Lifecycle == v1alpha1.LifecycleCancelled {
 		return "it is cancelled"
@@ -97,6 +91,16 @@ func (o oracle) whyNoClaim(update promotion.UpdateEnvironment) string {
 	for _, why := range []string{o.whyNotAdmitted(), o.whyNotBefore(), o.whyNoEvidence(), o.whyNotSigned()} {
 		if why != "" {
 			return "I1: " + why
+		}
+	}
+	return ""
+}
+
+func (o oracle) whyBusy() string {
+	key := o.Promotion.Namespace + "/" + o.Promotion.Spec.PipelineRef.Name
+	for _, h := range o.site.Environment.Status.Holders {
+		if h.PromotionRef.UID != o.uid() && (h.Pipeline == key || o.site.Environment.Spec.Concurrency == v1alpha1.ConcurrencyExclusive) {
+			return "I3: " + h.PromotionRef.Name + " holds the slot"
 		}
 	}
 	return ""
@@ -145,9 +149,7 @@ func (o oracle) last(namespace string) *v1alpha1.ReleaseRecord {
 		if r.Namespace != namespace || !o.same(r) {
 			continue
 		}
-		newer := last == nil || r.CreationTimestamp.After(last.CreationTimestamp.Time) ||
-			r.CreationTimestamp.Equal(&last.CreationTimestamp) && r.Name > last.Name
-		if newer {
+		if last == nil || r.Spec.Sequence > last.Spec.Sequence {
 			last = r
 		}
 	}

@@ -3,18 +3,18 @@ package promotion
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// newest returns the newest record of those that match; newer is (creationTimestamp, name), so that the order is the
-// same for everybody who reads.
+// newest returns the newest record of those that match.
 func newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecord) bool) *v1alpha1.ReleaseRecord {
 	var found *v1alpha1.ReleaseRecord
 	for _, r := range records {
-		if match(r) && (found == nil || compareAge(r, found) > 0) {
+		if match(r) && (found == nil || compareRecords(r, found) > 0) {
 			found = r
 		}
 	}
@@ -24,6 +24,23 @@ func newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecor
 // Newest returns the newest record of those that match; nil where none does.
 func Newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecord) bool) *v1alpha1.ReleaseRecord {
 	return newest(records, match)
+}
+
+// compareRecords orders records from old to new: by their sequence within a pipeline and environment, else by age.
+// Creation times are no more exact than a second, and are new after a restore.
+func compareRecords(a, b *v1alpha1.ReleaseRecord) int {
+	if a.Namespace == b.Namespace && a.Spec.Sequence != b.Spec.Sequence {
+		return cmp.Compare(a.Spec.Sequence, b.Spec.Sequence)
+	}
+	return compareAge(a, b)
+}
+
+// Follow makes a record the one after another, which may be nil: its sequence number, and the hash that ties them.
+func Follow(spec *v1alpha1.ReleaseRecordSpec, last *v1alpha1.ReleaseRecord) {
+	spec.Sequence = 1
+	if last != nil {
+		spec.Sequence, spec.PreviousHash = last.Spec.Sequence+1, RecordHash(last)
+	}
 }
 
 // compareAge orders objects from old to new.
@@ -84,12 +101,11 @@ func (v *visit) record(result v1alpha1.RecordResult) *v1alpha1.ReleaseRecord {
 		Message:        v.progress.Message,
 		Gates:          v.progress.Gates,
 		Approvals:      v.progress.Approvals,
+		ApprovedBy:     approvedBy(v.progress.Approvals),
 		StartTime:      v.progress.StartTime,
 		CompletionTime: v.now(),
 	}
-	if last := newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == v.namespace() }); last != nil {
-		spec.PreviousHash = RecordHash(last)
-	}
+	Follow(&spec, newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == v.namespace() }))
 	return &v1alpha1.ReleaseRecord{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: v.namespace(),
@@ -130,4 +146,14 @@ func (v *visit) conclude(record *v1alpha1.ReleaseRecord) {
 	if v.holding() {
 		v.release()
 	}
+}
+
+func approvedBy(approvals []v1alpha1.ApprovalStatus) string {
+	var persons []string
+	for _, a := range approvals {
+		if a.State == v1alpha1.ApprovalCounted && a.Decision == v1alpha1.DecisionApproved {
+			persons = append(persons, a.Approver)
+		}
+	}
+	return v1alpha1.Clip(strings.Join(persons, ", "), 2048)
 }

@@ -194,7 +194,7 @@ func TestScenario8RollbackToAReleaseWithoutAnImageThatCameSince(t *testing.T) {
 	w := newWorld(t)
 	w.pipeline = MakePipeline().Images("api", "worker").Obj()
 	w.site(MakeEnvironment("shop-prod", v1alpha1.TierProduction), Release("v2", "api", "worker")...)
-	w.records = append(w.records, MakeRecord("shop-prod", "old", Release("v1")...).Obj())
+	w.keep(MakeRecord("shop-prod", "old", Release("v1")...).Obj())
 	rollback(w, "v1")
 	if got := w.run().at("back", "prod"); got.State != v1alpha1.StatePassed {
 		t.Fatalf("prod is %s: %v", got.State, got.Reasons)

@@ -116,13 +116,13 @@ func TestResolution(t *testing.T) {
 		{"no pipeline", MakePromotion("p"), func(w *world) { w.pipeline = nil }, "PipelineNotFound"},
 		{"a pipeline in a circle", MakePromotion("p"), func(w *world) { w.pipeline = MakePipeline().After("dev", "prod").Obj() }, "PipelineNotAccepted"},
 		{"scenario 8: a rollback takes the images of the record", MakePromotion("p").Rollback("prod", back), func(w *world) {
-			w.records = append(w.records, MakeRecord("shop-prod", "r", Release("v0")...).Obj())
+			w.keep(MakeRecord("shop-prod", "r", Release("v0")...).Obj())
 		}, "v0"},
 		{"a rollback to what never ran there", MakePromotion("p").Rollback("prod", back), func(w *world) {
-			w.records = append(w.records, MakeRecord("shop-test", "r", Release("v0")...).Obj())
+			w.keep(MakeRecord("shop-test", "r", Release("v0")...).Obj())
 		}, "ReleaseNotFound"},
 		{"a rollback to what failed there", MakePromotion("p").Rollback("prod", back), func(w *world) {
-			w.records = append(w.records, MakeRecord("shop-prod", "r", Release("v0")...).Result(v1alpha1.ResultFailed).Obj())
+			w.keep(MakeRecord("shop-prod", "r", Release("v0")...).Result(v1alpha1.ResultFailed).Obj())
 		}, "ReleaseNotFound"},
 	}
 	for _, c := range cases {

@@ -126,7 +126,7 @@ func (v *visit) run(gate declaredGate, status *v1alpha1.GateStatus, before v1alp
 func (v *visit) runJob(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
 	run := v.lastRun(gate.Name, status.SpecHash)
 	if run == nil {
-		v.startAgain(gate, status, before)
+		v.startAttempt(gate, status, before, 1)
 		return
 	}
 	if run.open() {
@@ -134,7 +134,10 @@ func (v *visit) runJob(gate declaredGate, status *v1alpha1.GateStatus, before v1
 		return
 	}
 	if run.State != RunPassed && run.Attempt <= gate.retries() {
-		v.startAttempt(gate, status, run.Attempt+1)
+		v.startAttempt(gate, status, before, run.Attempt+1)
+		if status.State != v1alpha1.GateRunning {
+			return
+		}
 		v.progress.Reasons = []v1alpha1.Reason{v1alpha1.NewReason(v1alpha1.ReasonGateRetrying,
 			"gate %s runs again, attempt %d of %d, after: %s", gate.Name, run.Attempt+1, gate.retries()+1, run.Message)}
 		return
@@ -149,15 +152,6 @@ func (v *visit) runJob(gate declaredGate, status *v1alpha1.GateStatus, before v1
 		status.State = v1alpha1.GateFailed
 	default:
 		status.State = v1alpha1.GateInconclusive
-	}
-}
-
-// startAgain starts the first attempt. One that was started before and is not there was deleted by somebody, or its
-// creation was lost: it is the same attempt, and its status stays.
-func (v *visit) startAgain(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
-	v.startAttempt(gate, status, 1)
-	if before.State == v1alpha1.GateRunning && before.JobRef.Name == status.JobRef.Name {
-		*status = before
 	}
 }
 
@@ -190,19 +184,27 @@ func (v *visit) running(gate declaredGate, job string) v1alpha1.Reason {
 		"gate %s runs, gates run in the order listed; kubectl logs -f job/%s -n %s", gate.Name, job, v.namespace())
 }
 
-// startAttempt creates the Job of an attempt. Its name is the same whenever this is decided, so that there is one.
-func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, attempt int32) {
+// startAttempt creates the Job of an attempt. Its name is the same whenever this is decided, so that there is one. An
+// attempt that was started before and is not there was refused, or deleted by somebody, or its creation was lost: it is
+// the same attempt, its status stays, and it does not get more time.
+func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus, attempt int32) {
 	job := JobName(v.uid(), v.step.Name, status.SpecHash, gate.Name, attempt)
+	if before.State == v1alpha1.GateRunning && before.JobRef.Name == job {
+		*status = before
+		if v.overdue(before.StartTime, seconds(cmp.Or(gate.TimeoutSeconds, defaultGateTimeout))) {
+			status.State, status.Message = v1alpha1.GateInconclusive, "its Job could not be started in time"
+			return
+		}
+	} else {
+		status.State, status.Attempts, status.StartTime = v1alpha1.GateRunning, ptr(attempt), v.now()
+		status.JobRef = v1alpha1.JobReference{Name: job}
+	}
 	v.do(StartGate{
 		Namespace: v.namespace(), Job: job, Gate: gate.Gate, Attempt: attempt, SpecHash: status.SpecHash,
 		KeepSeconds: int32(v.gatesTimeout().Seconds()) + keepJobSeconds,
 		Promotion:   v.reference(), Pipeline: v.pipelineKey(), Environment: v.step.Name,
 		ReleaseHash: v.status.ReleaseHash, Images: v.status.Images,
 	})
-	status.State = v1alpha1.GateRunning
-	status.Attempts = ptr(attempt)
-	status.StartTime, status.CompletionTime = v.now(), nil
-	status.JobRef = v1alpha1.JobReference{Name: job}
 	v.wait(v.running(gate, job))
 }
 

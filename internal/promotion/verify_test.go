@@ -345,7 +345,7 @@ func TestWhatIsRecorded(t *testing.T) {
 	}
 }
 
-func TestNewerIsByTimeThenName(t *testing.T) {
+func TestNewerIsBySequenceThenTimeThenName(t *testing.T) {
 	a := MakeRecord("shop-prod", "a", Release("v1")...).Obj()
 	b := MakeRecord("shop-prod", "b", Release("v2")...).Obj()
 	later := MakeRecord("shop-prod", "0", Release("v3")...).Created(time.Minute).Obj()
@@ -360,6 +360,10 @@ func TestNewerIsByTimeThenName(t *testing.T) {
 		if got := promotion.Stable([]*v1alpha1.ReleaseRecord{later, b, a}, "shop-prod"); got != b {
 			t.Errorf("stable is %s though it is %s", got.Name, result)
 		}
+	}
+	a.Spec.Sequence, b.Spec.Sequence = 2, 1
+	if got := promotion.Stable([]*v1alpha1.ReleaseRecord{b, a}, "shop-prod"); got != a {
+		t.Errorf("scenario 27: stable is %s; times are new after a restore, and the sequence decides", got.Name)
 	}
 	if promotion.Stable(nil, "shop-prod") != nil {
 		t.Error("nothing is stable")

@@ -68,9 +68,17 @@ func (w *world) site(env *EnvironmentBuilder, images ...v1alpha1.Image) *promoti
 	w.sites[namespace] = &made
 	w.records = slices.DeleteFunc(w.records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == namespace })
 	if len(images) > 0 {
-		w.records = append(w.records, MakeRecord(namespace, "adopted", images...).Result(v1alpha1.ResultAdopted).Obj())
+		w.keep(MakeRecord(namespace, "adopted", images...).Result(v1alpha1.ResultAdopted).Obj())
 	}
 	return &made
+}
+
+// keep adds records, each the next one of its namespace.
+func (w *world) keep(records ...*v1alpha1.ReleaseRecord) {
+	for _, r := range records {
+		promotion.Follow(&r.Spec, promotion.Newest(w.records, func(other *v1alpha1.ReleaseRecord) bool { return other.Namespace == r.Namespace }))
+		w.records = append(w.records, r)
+	}
 }
 
 func (w *world) add(p *v1alpha1.Promotion) *v1alpha1.Promotion {

@@ -188,8 +188,9 @@ func TestScenario11Cancelled(t *testing.T) {
 		t.Errorf("test runs %s", got)
 	}
 
-	s.promote("second", digest(2), only("dev", "prod"))
-	s.awaitReason("second", "prod", v1alpha1.ReasonApprovalsMissing)
+	s.changeEnvironment("test", func(e *v1alpha1.Environment) { e.Spec.Gates = nil })
+	s.promote("second", digest(2))
+	s.awaitMessage("second", "prod", v1alpha1.ReasonApprovalsMissing, "waits in prod for 1 of 1 approvals")
 	s.cancel("second")
 	s.awaitOutcome("second", v1alpha1.OutcomeCancelled)
 	s.assertProgress("second", "prod", v1alpha1.StateNotEntered, v1alpha1.CauseCancelled)

@@ -81,7 +81,7 @@ var unresolved = map[string]badInput{
 			s.push("v2")
 			s.createPipeline()
 			s.awaitReady("dev")
-			closedTo.Store(s.name, true)
+			closeRegistry(s.name)
 		},
 		promote: func(s *shop) { s.promoteTag("first", "v2") },
 		mend:    func(s *shop) { closedTo.Delete(s.name) },

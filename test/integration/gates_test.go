@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -93,19 +93,19 @@ func TestAGateIsRetriedAsOftenAsItSays(t *testing.T) {
 	}
 }
 
-// An unlocked environment is pinned all the same: what changes there is another repository's image, or what the pin
-// is told to leave alone. So the drift is a Deployment of the same repository that was deployed by nobody.
+// Workloads of an unlocked environment are pinned all the same; a pod that runs may be given another image.
 func TestWhatChangesWhileAGateRunsIsDrift(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, "drift", waiting())
 	s.promote("first", digest(1))
-	s.awaitGatePod("dev", "functional", "Running")
-	// The pin is taken away, as somebody with the verb unlock can, and the image is changed.
-	s.changeDeployment("dev", func(d *appsv1.Deployment) {
-		metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.ReleaseAnnotation, "by hand")
-		d.Spec.Template.Spec.Containers[0].Image = s.repository + "@" + digest(9)
-	})
-	t.Logf("dev names %s", s.templateImage("dev"))
+	s.awaitGatePod("dev", "functional", corev1.PodRunning)
+	pod := &s.pods("dev", "app", "api")[0]
+	s.change(pod.Namespace, pod.Name, pod, func() { pod.Spec.Containers[0].Image = s.repository + "@" + digest(9) })
+	p := s.awaitOutcome("first", v1alpha1.OutcomeFailed)
+	s.assertProgress("first", "dev", v1alpha1.StateRolledBack, v1alpha1.CauseDrifted)
+	if !strings.Contains(p.Status.Message, pod.Name) || p.Status.Environments[0].Gates[0].State != v1alpha1.GateCancelled {
+		t.Errorf("message %q, gates %+v", p.Status.Message, p.Status.Environments[0].Gates)
+	}
 }
 
 func TestScenario5OneBranchFails(t *testing.T) {

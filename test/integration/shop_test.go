@@ -37,6 +37,8 @@ type recipe struct {
 	environments []string
 	// bare leaves the gates out, and the evidence and approvals that production demands.
 	bare bool
+	// before runs in the team's namespace before there is any environment.
+	before func(s *shop)
 	// environment, pipeline and deployment change an object before it is created; a deployment that is nil is left out.
 	environment func(name string, e *v1alpha1.Environment)
 	pipeline    func(p *v1alpha1.DeliveryPipeline)
@@ -71,6 +73,9 @@ func newShop(t *testing.T, team string, recipes ...recipe) *shop {
 	}
 	s.adopted = s.push("v1")
 	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: team}})
+	if s.recipe.before != nil {
+		s.recipe.before(s)
+	}
 	for _, environment := range s.recipe.environments {
 		s.createNamespace(environment)
 		s.createDeployment(environment)
@@ -90,14 +95,19 @@ func openShop(t *testing.T, team string, r recipe) *shop {
 	return s
 }
 
-// push makes an image under a tag, and returns its digest.
+// push makes an image of the shop under a tag, and returns its digest.
 func (s *shop) push(tag string) string {
+	s.t.Helper()
+	return s.pushTo(s.repository, tag)
+}
+
+func (s *shop) pushTo(repository, tag string) string {
 	s.t.Helper()
 	image, err := random.Image(64, 1)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	reference, err := name.NewTag(s.repository+":"+tag, name.Insecure)
+	reference, err := name.NewTag(repository+":"+tag, name.Insecure)
 	if err != nil {
 		s.t.Fatal(err)
 	}

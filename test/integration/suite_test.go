@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,14 +102,22 @@ func run(m *testing.M) (code int, err error) {
 // concurrency is how many tests run side by side: they wait for controllers most of the time.
 const concurrency = "8"
 
-// closedTo lists the teams that cannot reach the registry.
+// closedTo lists the teams that cannot reach the registry, and how often they tried (*atomic.Int64).
 var closedTo sync.Map
+
+// closeRegistry cuts a team off, and returns the count of its attempts.
+func closeRegistry(team string) *atomic.Int64 {
+	attempts := &atomic.Int64{}
+	closedTo.Store(team, attempts)
+	return attempts
+}
 
 // closable is a registry that hangs up on whoever asks for the images of a team that it is closed to.
 func closable(registry http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		team, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v2/"), "/")
-		if _, closed := closedTo.Load(team); closed {
+		if attempts, closed := closedTo.Load(team); closed {
+			attempts.(*atomic.Int64).Add(1)
 			panic(http.ErrAbortHandler)
 		}
 		registry.ServeHTTP(w, r)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -24,10 +25,15 @@ type admission struct {
 	versions map[string][]*corev1.Namespace
 	// inboxes of each Environment that some API server may still go by.
 	inboxes map[string][]*v1alpha1.Environment
+	// heard is when a namespace was last known everywhere.
+	heard map[string]time.Time
 }
 
+// maxDelay is how late an API server may hear of a Namespace.
+const maxDelay = 30 * time.Second
+
 func newAdmission(s *simulation) *admission {
-	return &admission{sim: s, versions: map[string][]*corev1.Namespace{}, inboxes: map[string][]*v1alpha1.Environment{}}
+	return &admission{sim: s, versions: map[string][]*corev1.Namespace{}, inboxes: map[string][]*v1alpha1.Environment{}, heard: map[string]time.Time{}}
 }
 
 // admit as memapi.Server.Admit.
@@ -58,6 +64,11 @@ func (a *admission) learn() {
 		if len(known) == 0 || known[len(known)-1].ResourceVersion != ns.ResourceVersion {
 			a.versions[ns.Name] = append(known, ns)
 		}
+		if a.knows(ns.Name) {
+			a.heard[ns.Name] = a.sim.clock.now
+		} else if a.overdue(ns.Name) {
+			a.versions[ns.Name] = a.versions[ns.Name][len(a.versions[ns.Name])-1:]
+		}
 	}
 	for _, obj := range a.sim.api.All("Environment") {
 		env := obj.(*v1alpha1.Environment)
@@ -78,6 +89,12 @@ func (a *admission) lagging() []string {
 		}
 	}
 	return names
+}
+
+// overdue says whether a namespace has a version that every API server has to know by now.
+func (a *admission) overdue(namespace string) bool {
+	since := a.heard[namespace]
+	return a.sim.clock.now.Sub(since) > maxDelay
 }
 
 // propagate makes one more version known everywhere.

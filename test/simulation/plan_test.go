@@ -55,6 +55,8 @@ type plan struct {
 	// steps of the first part, with faults.
 	length int
 	queue  v1alpha1.Queue
+	// slowness of API servers to hear of a Namespace: 1 is at once.
+	slowness int
 	// rough says that people do what they should not.
 	rough bool
 }
@@ -76,7 +78,7 @@ type step struct {
 func newPlan(seed uint64, rng *rand.Rand) *plan {
 	p := &plan{
 		seed: seed, failing: pick(rng, 0, 10, 30), failingPods: pick(rng, 0, 0, 10), faults: pick(rng, 0, 30, 80),
-		people: pick(rng, 20, 60), rough: rng.IntN(2) == 0, promotions: 1 + rng.IntN(4), length: 300 + rng.IntN(500),
+		people: pick(rng, 20, 60), rough: rng.IntN(2) == 0, slowness: pick(rng, 1, 1, 4, 30), promotions: 1 + rng.IntN(4), length: 300 + rng.IntN(500),
 		queue: pick(rng, v1alpha1.QueueNewest, v1alpha1.QueueNewest, v1alpha1.QueueInOrder),
 	}
 	p.images = []v1alpha1.PipelineImage{{Name: "api", Repository: apiRepository}}

@@ -40,6 +40,9 @@ func (w *world) as(actor string) *memapi.Client { return w.sim.api.ClientFor(act
 func (w *world) chores() []chore {
 	var list []chore
 	for _, namespace := range w.admission.lagging() {
+		if w.sim.faulty && w.sim.rng.IntN(w.sim.plan.slowness) > 0 {
+			continue
+		}
 		list = append(list, chore{"API servers hear of namespace " + namespace, func() { w.admission.propagate(namespace) }})
 	}
 	for _, obj := range w.sim.api.All("Deployment") {

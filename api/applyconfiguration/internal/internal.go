@@ -1015,6 +1015,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.sluice-dev.sluice.api.v1alpha1.ApprovalStatus
           elementRelationship: atomic
+    - name: approvedBy
+      type:
+        scalar: string
     - name: cause
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.EnvironmentCause
@@ -1058,6 +1061,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: result
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.RecordResult
+    - name: sequence
+      type:
+        scalar: numeric
     - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

@@ -47,7 +47,7 @@ func (c *changes) say(where string, tone Tone, what string) {
 
 // environment says what happened in one environment: gates and signatures before the state that follows from them.
 func (c *changes) environment(was, is v1alpha1.EnvironmentProgress, gatesWere, gatesAre []v1alpha1.GateStatus) {
-	moved := was.State != is.State && is.State != v1alpha1.StatePending
+	moved := was.State != is.State
 	if moved && !final(is.State) {
 		c.state(is)
 	}
@@ -82,9 +82,12 @@ func final(s v1alpha1.EnvironmentState) bool {
 	return false
 }
 
+// state says how far an environment came; that it has not begun is not worth a line.
 func (c *changes) state(e v1alpha1.EnvironmentProgress) {
 	said := string(e.State)
 	switch {
+	case e.State == v1alpha1.StatePending:
+		return
 	case e.State == v1alpha1.StateWaiting:
 		var reasons []string
 		for _, r := range e.Reasons {
@@ -119,8 +122,7 @@ func approvalWord(a v1alpha1.ApprovalStatus) string {
 // gate says what happened to one gate; that it waits for its turn is not worth a line.
 func (c *changes) gate(environment string, g v1alpha1.GateStatus, before []v1alpha1.GateStatus) {
 	i := slices.IndexFunc(before, func(b v1alpha1.GateStatus) bool { return b.Name == g.Name })
-	same := i >= 0 && before[i].State == g.State && max(value(before[i].Attempts), 1) == max(value(g.Attempts), 1) && before[i].Message == g.Message
-	if same || g.State == v1alpha1.GatePending {
+	if g.State == v1alpha1.GatePending || (i >= 0 && sameGate(before[i], g)) {
 		return
 	}
 	said := fmt.Sprintf("gate %s (%s) %s", g.Name, g.Purpose, g.State)
@@ -134,6 +136,12 @@ func (c *changes) gate(environment string, g v1alpha1.GateStatus, before []v1alp
 		said += ": " + g.Message
 	}
 	c.say(environment, toneOf(string(g.State)), said)
+}
+
+// sameGate says whether nothing happened to a gate. What one says that has ended may come later, from the operator.
+func sameGate(was, is v1alpha1.GateStatus) bool {
+	said := was.Message == is.Message || is.State != v1alpha1.GateRunning
+	return said && was.State == is.State && max(value(was.Attempts), 1) == max(value(is.Attempts), 1)
 }
 
 func value(n *int32) int32 {

@@ -42,7 +42,8 @@ func TestGolden(t *testing.T) {
 	succeeded := waitingPromotion()
 	succeeded.Object = makePromotion("checkout-1.4.2").Resolved().In(passed("dev"), passed("test", passedGate("load", v1alpha1.PurposeStress))).
 		Ended(v1alpha1.OutcomeSucceeded, "release 7f3a9c21 passed every environment").Obj()
-	excluded, rejects := signOff(), signOff()
+	excluded, rejects, again := signOff(), signOff(), signOff()
+	again.Me = "alice"
 	excluded.Me, excluded.Unread, excluded.Evidence = "dave", nil, nil
 	rejects.Decision, rejects.Me = v1alpha1.DecisionRejected, ""
 	fresh := Pipeline{Object: checkout().Object.DeepCopy()}
@@ -78,6 +79,7 @@ func TestGolden(t *testing.T) {
 		"environments_wide":        {lines: EnvironmentTable(wide, []v1alpha1.Environment{*production()}).Lines()},
 		"signoff":                  {lines: signOff().Lines(looking())},
 		"signoff_excluded":         {lines: excluded.Lines(looking())},
+		"signoff_again":            {lines: again.Lines(looking())},
 		"signoff_reject_anonymous": {lines: rejects.Lines(looking())},
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, name, tc.style.Text(tc.lines)) })

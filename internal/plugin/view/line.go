@@ -51,6 +51,9 @@ func line(spans ...Span) Line         { return spans }
 func plain(s string) Line             { return Line{text(s)} }
 func (l Line) and(spans ...Span) Line { return append(append(Line{}, l...), spans...) }
 
+// Text is a plain line of what somebody else may have written.
+func Text(s string) Line { return plain(s) }
+
 // Columns is how many columns the line takes on a terminal.
 func (l Line) Columns() int {
 	columns := 0

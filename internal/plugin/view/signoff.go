@@ -73,6 +73,10 @@ func (s SignOff) me() Line {
 	if s.Decision == v1alpha1.DecisionApproved && s.Excluded() {
 		l = l.and(toned(Bad, gap+"(you asked for this or made its changes: you may not approve it)"))
 	}
+	mine := func(a v1alpha1.ApprovalStatus) bool { return a.Approver == s.Me && a.State == v1alpha1.ApprovalCounted }
+	if slices.ContainsFunc(s.Step.Approvals, mine) {
+		l = l.and(toned(Waits, gap+"(you have signed this already, and one person counts once)"))
+	}
 	return l
 }
 
@@ -103,7 +107,10 @@ func recordNode(o Options, r *v1alpha1.ReleaseRecord) node {
 	}
 	for _, g := range r.Spec.Gates {
 		child := gateNode(o, g)
-		child.label = child.label.and(toned(Faint, ", of "+declarer(g.DeclaredBy)))
+		if len(child.note) > 0 {
+			child.note = child.note.and(text(", "))
+		}
+		child.note = child.note.and(toned(Faint, "declared by "+declarer(g.DeclaredBy)))
 		n.children = append(n.children, child)
 	}
 	n.children = append(n.children, node{label: line(toned(Faint, "record "+r.Name))})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -34,6 +35,8 @@ type Observer struct {
 	promotions map[string]*v1alpha1.Promotion
 	// entitled references by namespace of a production environment.
 	entitled map[string]map[string]bool
+	// locked says since when a namespace is.
+	locked map[string]time.Time
 	// jobs that were created, by name, and not deleted by somebody else since.
 	jobs map[memapi.Key]bool
 	// completed Jobs by name, with the revision.
@@ -58,7 +61,7 @@ type version struct {
 func Check(operator string, journal []memapi.Revision) *Observer {
 	o := &Observer{
 		operator: operator, state: map[string]map[memapi.Key]client.Object{}, versions: map[string]map[memapi.Key][]version{},
-		promotions: map[string]*v1alpha1.Promotion{}, entitled: map[string]map[string]bool{}, jobs: map[memapi.Key]bool{},
+		promotions: map[string]*v1alpha1.Promotion{}, entitled: map[string]map[string]bool{}, jobs: map[memapi.Key]bool{}, locked: map[string]time.Time{},
 		completed: map[memapi.Key]int64{}, started: map[memapi.Key]int64{}, writes: map[string]int{}, images: map[string]string{},
 	}
 	for i := range journal {

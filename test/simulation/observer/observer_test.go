@@ -42,7 +42,7 @@ func (s *story) write(actor string, verb memapi.Verb, kind string, obj client.Ob
 		obj.SetCreationTimestamp(before.GetCreationTimestamp())
 	}
 	s.journal = append(s.journal, memapi.Revision{
-		Number: number, Horizon: number - 1, Actor: actor, Verb: verb, Kind: kind, Key: key, Object: obj, Before: before,
+		Number: number, Time: time.Unix(1_700_000_000+number*100, 0), Horizon: number - 1, Actor: actor, Verb: verb, Kind: kind, Key: key, Object: obj, Before: before,
 	})
 	s.last[id] = obj
 }

@@ -3,6 +3,7 @@ package observer
 import (
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -230,6 +231,9 @@ func (o *Observer) seeNamespace(r *memapi.Revision) {
 		return
 	}
 	before, _ := r.Before.(*corev1.Namespace)
+	if o.locked[ns.Name].IsZero() && ns.Labels[v1alpha1.LockLabel] == string(v1alpha1.LockEnforce) {
+		o.locked[ns.Name] = r.Time
+	}
 	o.checkPins(r, before, ns)
 	env := o.environment(ns.Name, r.Number)
 	if env == nil || env.Spec.Tier != v1alpha1.TierProduction {
@@ -278,6 +282,13 @@ func runs(pod *corev1.Pod, reference string) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.ImageID == reference })
 }
 
+// lockDelay is how late an API server may hear that a namespace is locked; what it lets in until then is not the
+// operator's doing.
+const lockDelay = time.Minute
+
+// lockedSince is when a namespace was locked first.
+func (o *Observer) lockedSince(namespace string) time.Time { return o.locked[namespace] }
+
 // seePod checks what runs in production.
 func (o *Observer) seePod(r *memapi.Revision) {
 	pod, ok := r.Object.(*corev1.Pod)
@@ -287,6 +298,9 @@ func (o *Observer) seePod(r *memapi.Revision) {
 	env := o.environment(pod.Namespace, r.Number)
 	ns, _ := o.at("Namespace", memapi.Key{Name: pod.Namespace}, r.Number).(*corev1.Namespace)
 	if env == nil || env.Spec.Tier != v1alpha1.TierProduction || ns == nil || ns.Labels[v1alpha1.LockLabel] != string(v1alpha1.LockEnforce) {
+		return
+	}
+	if r.Time.Before(o.lockedSince(pod.Namespace).Add(lockDelay)) {
 		return
 	}
 	for _, c := range pod.Spec.Containers {

@@ -32,10 +32,14 @@ type ReleaseRecordSpecApplyConfiguration struct {
 	Gates []GateStatusApplyConfiguration `json:"gates,omitempty"`
 	// approvals that were counted or ignored.
 	Approvals []ApprovalStatusApplyConfiguration `json:"approvals,omitempty"`
+	// approvedBy names those whose approvals counted, for people.
+	ApprovedBy *string `json:"approvedBy,omitempty"`
 	// startTime is when the release entered the environment.
 	StartTime *v1.Time `json:"startTime,omitempty"`
 	// completionTime is when the result was known.
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`
+	// sequence number of the record for this pipeline and environment, from 1: times may be equal, and are new after a restore.
+	Sequence *int64 `json:"sequence,omitempty"`
 	// previousHash over the record before, for this pipeline and environment: a removed or altered record shows.
 	PreviousHash *string `json:"previousHash,omitempty"`
 }
@@ -141,6 +145,14 @@ func (b *ReleaseRecordSpecApplyConfiguration) WithApprovals(values ...*ApprovalS
 	return b
 }
 
+// WithApprovedBy sets the ApprovedBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ApprovedBy field is set to the value of the last call.
+func (b *ReleaseRecordSpecApplyConfiguration) WithApprovedBy(value string) *ReleaseRecordSpecApplyConfiguration {
+	b.ApprovedBy = &value
+	return b
+}
+
 // WithStartTime sets the StartTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the StartTime field is set to the value of the last call.
@@ -154,6 +166,14 @@ func (b *ReleaseRecordSpecApplyConfiguration) WithStartTime(value v1.Time) *Rele
 // If called multiple times, the CompletionTime field is set to the value of the last call.
 func (b *ReleaseRecordSpecApplyConfiguration) WithCompletionTime(value v1.Time) *ReleaseRecordSpecApplyConfiguration {
 	b.CompletionTime = &value
+	return b
+}
+
+// WithSequence sets the Sequence field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Sequence field is set to the value of the last call.
+func (b *ReleaseRecordSpecApplyConfiguration) WithSequence(value int64) *ReleaseRecordSpecApplyConfiguration {
+	b.Sequence = &value
 	return b
 }
 
