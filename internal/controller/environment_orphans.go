@@ -31,14 +31,7 @@ func (r *EnvironmentReconciler) freeOrphans(ctx context.Context, snapshot enviro
 		return pass, err
 	}
 	for _, holder := range snapshot.Environment.Status.Holders {
-		orphaned, err := r.orphaned(ctx, holder, snapshot.Environment.Namespace)
-		if err != nil {
-			return pass, err
-		}
-		if !orphaned {
-			continue
-		}
-		plan, err := r.decideOrphan(ctx, snapshot, holder)
+		plan, err := r.planForOrphan(ctx, snapshot, holder)
 		if err != nil {
 			return pass, err
 		}
@@ -52,6 +45,15 @@ func (r *EnvironmentReconciler) freeOrphans(ctx context.Context, snapshot enviro
 		}
 	}
 	return pass, nil
+}
+
+// planForOrphan says what to do about a holder; nothing where its Promotion is there.
+func (r *EnvironmentReconciler) planForOrphan(ctx context.Context, snapshot environment.Snapshot, holder v1alpha1.Holder) (promotion.Plan, error) {
+	orphaned, err := r.orphaned(ctx, holder, snapshot.Environment.Namespace)
+	if err != nil || !orphaned {
+		return promotion.Plan{}, err
+	}
+	return r.decideOrphan(ctx, snapshot, holder)
 }
 
 // clearInbox drops what awaits sign-off for Promotions that are gone: nobody could act on a signature any more.

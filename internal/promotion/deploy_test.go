@@ -233,10 +233,11 @@ func TestWhatStaysAllowed(t *testing.T) {
 	w.pipeline = MakePipeline().Environments("dev").Obj()
 	site := w.sites["shop-dev"]
 	c := promotion.ParseEnforced(site.Namespace)
-	c.Images = append(c.Images, Image("api", "v7").Reference(), "registry.example.com/other/x@"+Digest("x"))
+	c.Images = append(c.Images, Image("api", "v7").Reference(), Image("api", "v6").Reference(), "registry.example.com/other/x@"+Digest("x"))
 	c.Pins["registry.example.com/other/x"] = "registry.example.com/other/x@" + Digest("x")
 	c.Adopted = map[string]string{Repository("api") + ":old": Digest("v1"), Repository("api") + ":v1": Digest("v1")}
 	Enforce(site.Namespace, c)
+	site.Workloads[0].Pods[0].Images = []promotion.ContainerImage{{Container: "c0", Image: Image("api", "v8").Reference()}}
 	site.Workloads[0].Pods[1].Images = []promotion.ContainerImage{{Container: "c0", Image: Image("api", "v6").Reference()}}
 	site.Workloads[0].Images[0].Image = Repository("api") + ":v1"
 	w.promote("v2")
@@ -249,6 +250,9 @@ func TestWhatStaysAllowed(t *testing.T) {
 	}
 	if strings.Contains(got, "api@v7") {
 		t.Errorf("what nobody runs and nothing falls back to stays allowed: %s", got)
+	}
+	if strings.Contains(got, "api@v8") {
+		t.Errorf("I1: what came in before the lock becomes allowed by living: %s", got)
 	}
 	if len(pin.Copy.Pins) != 2 || len(pin.Copy.Adopted) != 1 || pin.Copy.Lock != c.Lock {
 		t.Errorf("pins %v, adopted %v, lock %s", pin.Copy.Pins, pin.Copy.Adopted, pin.Copy.Lock)

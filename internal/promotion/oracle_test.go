@@ -372,7 +372,18 @@ func (o oracle) whyNoPin(pin promotion.Pin, before []promotion.Effect) string {
 			return "I1: pins " + reference
 		}
 	}
+	allowed := promotion.ParseEnforced(o.site.Namespace).Images
+	for _, reference := range pin.Copy.Images {
+		if !slices.Contains(allowed, reference) && was[repositoryName(reference)] != reference && !o.known(reference) {
+			return "I1: allows " + reference
+		}
+	}
 	return ""
+}
+
+func repositoryName(reference string) string {
+	name, _, _ := strings.Cut(reference, "@")
+	return name
 }
 
 // known says whether a reference is of the release, or of one that ran well here.

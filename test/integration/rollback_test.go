@@ -27,11 +27,13 @@ func TestARollbackPreemptsAndAsksNoRegistry(t *testing.T) {
 	s.endGate("dev", "functional", "0")
 	good := s.awaitOutcome("first", v1alpha1.OutcomeSucceeded).Status.ReleaseHash
 	s.promote("second", digest(2))
+	s.awaitReason("second", "dev", v1alpha1.ReasonGateRunning)
 	s.awaitGatePod("dev", "functional", corev1.PodRunning)
 	attempts := closeRegistry(s.name)
 	s.promoteAs("dave", "back", backTo(good, "dev"))
 	s.awaitOutcome("second", v1alpha1.OutcomeSuperseded)
 	s.assertProgress("second", "dev", v1alpha1.StateRolledBack, v1alpha1.CauseSuperseded)
+	s.awaitReason("back", "dev", v1alpha1.ReasonGateRunning)
 	s.endGate("dev", "functional", "0")
 	s.awaitOutcome("back", v1alpha1.OutcomeSucceeded)
 	if got := s.templateImage("dev"); got != "@"+digest(1) {

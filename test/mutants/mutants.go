@@ -42,6 +42,8 @@ var mutants = []mutant{
 		`Pin{Namespace: v.namespace(), ResourceVersion: v.site.Namespace.ResourceVersion, Copy: want}`, `Pin{Namespace: v.namespace(), Copy: want}`},
 	{"the release to fall back to is not kept allowed", "deploy.go",
 		`if stable := v.stable(); stable != nil {`, `if stable := v.stable(); stable != nil && len(images) == 0 {`},
+	{"what lives becomes allowed", "deploy.go",
+		` && slices.Contains(was.Images, reference)`, ``},
 	{"pods that are not ready count as deployed", "rollout.go",
 		`if old == 0 && unready == 0 && w.Settled {`, `if old == 0 && unready >= 0 && w.Settled {`},
 	{"old pods count as deployed", "rollout.go",

@@ -70,12 +70,13 @@ func (f forward) serve(ctx context.Context) error {
 
 // join copies both ways until both sides have said all.
 func (f forward) join(ctx context.Context, outside net.Conn) error {
-	defer outside.Close() //nolint:errcheck // both directions have been copied by then
+	// Both directions have been copied when these close: an error then says nothing.
+	defer func() { _ = outside.Close() }()
 	inside, err := f.dial(ctx)
 	if err != nil {
 		return err
 	}
-	defer inside.Close() //nolint:errcheck // both directions have been copied by then
+	defer func() { _ = inside.Close() }()
 	done := make(chan error, 1)
 	go func() { done <- pipe(inside, outside) }()
 	return errors.Join(pipe(outside, inside), <-done)

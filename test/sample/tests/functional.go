@@ -109,7 +109,7 @@ func get(ctx context.Context, client *http.Client, url string) (status int, body
 	if err != nil {
 		return 0, nil, err
 	}
-	defer response.Body.Close() //nolint:errcheck // it is read to its end
+	defer response.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(response.Body, maxBody))
 	return response.StatusCode, bytes.TrimSpace(body), err
 }
