@@ -172,7 +172,8 @@ func TestScenario11Cancelled(t *testing.T) {
 	r := signing(v1alpha1.ApprovalRequirement{Count: 1}, "dev", "test", "prod")
 	bare := r.environment
 	r.environment = func(name string, e *v1alpha1.Environment) {
-		if bare(name, e); name == "test" {
+		bare(name, e)
+		if name == "test" {
 			e.Spec.Gates = functional("wait")
 		}
 	}

@@ -121,7 +121,8 @@ func TestScenario16AJobThatRunsKeepsItsDigest(t *testing.T) {
 	s.change(pod.Namespace, pod.Name, pod, func() { pod.Annotations["test.sluice.dev/exit-code"] = "0" })
 	job := &batchv1.Job{}
 	eventually(t, "the Job ends", func() error {
-		if s.get(s.namespace("dev"), "report-1", job); job.Status.Succeeded == 0 {
+		s.get(s.namespace("dev"), "report-1", job)
+		if job.Status.Succeeded == 0 {
 			return fmt.Errorf("not yet")
 		}
 		return nil
@@ -237,7 +238,8 @@ func TestScenario17ReplicasChangeDuringTheRollout(t *testing.T) {
 	s.endGate("dev", "functional", "0")
 	s.awaitOutcome("first", v1alpha1.OutcomeSucceeded)
 	d := &appsv1.Deployment{}
-	if s.get(s.namespace("dev"), "api", d); *d.Spec.Replicas != 3 {
+	s.get(s.namespace("dev"), "api", d)
+	if *d.Spec.Replicas != 3 {
 		t.Errorf("%d replicas, want the autoscaler's 3", *d.Spec.Replicas)
 	}
 }

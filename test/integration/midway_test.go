@@ -63,7 +63,8 @@ func TestAGateWhoseImageCannotBePulledGoesOnOnceItCan(t *testing.T) {
 		}
 	}
 	eventually(t, "the pod has a node", func() error {
-		if s.get(pod.Namespace, pod.Name, pod); pod.Spec.NodeName == "" {
+		s.get(pod.Namespace, pod.Name, pod)
+		if pod.Spec.NodeName == "" {
 			return fmt.Errorf("not yet")
 		}
 		return nil

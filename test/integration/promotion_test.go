@@ -111,7 +111,8 @@ func awaitQuiet(t *testing.T, team string) {
 		if total != last {
 			last, same = total, 0
 		}
-		if same++; same < quietLooks {
+		same++
+		if same < quietLooks {
 			return fmt.Errorf("%d writes so far", total)
 		}
 		return nil

@@ -46,7 +46,6 @@ type simulation struct {
 	faulty bool
 	// adopts says that the operator itself adopts what runs.
 	adopts bool
-	depth  int
 	log    []string
 	found  []observer.Violation
 	most   int
@@ -283,7 +282,8 @@ func (s *simulation) rest() bool {
 		if now := s.api.Revision(); now != written {
 			written, quiet = now, 0
 		}
-		if quiet++; quiet > quietJumps || !s.jump() {
+		quiet++
+		if quiet > quietJumps || !s.jump() {
 			return true
 		}
 		jumps++

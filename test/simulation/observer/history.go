@@ -79,11 +79,12 @@ func (o *Observer) checkRecord(r *memapi.Revision, record *v1alpha1.ReleaseRecor
 	}
 	for _, g := range record.Spec.Gates {
 		key := memapi.Key{Namespace: record.Namespace, Name: g.JobRef.Name}
-		if g.State != v1alpha1.GatePassed {
+		switch {
+		case g.State != v1alpha1.GatePassed:
 			o.broken("I1", r, "record %s says Passed, and its gate %s %s", r.Key, g.Name, g.State)
-		} else if g.JobRef.Name != "" && o.completed[key] == 0 {
+		case g.JobRef.Name != "" && o.completed[key] == 0:
 			o.broken("I1", r, "record %s says that gate %s passed, and no Job %s completed", r.Key, g.Name, key)
-		} else if g.JobRef.Name != "" {
+		case g.JobRef.Name != "":
 			o.checkSteady(r, record, key)
 		}
 	}
