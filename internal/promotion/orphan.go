@@ -15,6 +15,10 @@ func Orphaned(holder v1alpha1.Holder, found *v1alpha1.Promotion, namespace strin
 	if found == nil || string(found.UID) != holder.PromotionRef.UID {
 		return true
 	}
+	if found.Status.Outcome != "" || found.Status.Pipeline.UID == "" && found.Labels[v1alpha1.OutcomeLabel] != "" {
+		// It gave its slots back before it ended; one that holds again was restored from a backup.
+		return true
+	}
 	return found.Status.Pipeline.UID != "" && !selectsNamespace(found, namespace)
 }
 

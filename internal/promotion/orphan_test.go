@@ -82,11 +82,17 @@ func TestOrphaned(t *testing.T) {
 	holder := w.sites["shop-prod"].Environment.Status.Holders[0]
 	elsewhere := p.DeepCopy()
 	elsewhere.Status.Environments[2].Cause = v1alpha1.CauseNotSelected
+	ended := p.DeepCopy()
+	ended.Status.Outcome = v1alpha1.OutcomeSucceeded
+	labelled := MakePromotion("checkout-v2").Obj()
+	labelled.Labels = map[string]string{v1alpha1.OutcomeLabel: string(v1alpha1.OutcomeSucceeded)}
 	cases := []struct {
 		name  string
 		found *v1alpha1.Promotion
 		want  bool
 	}{
+		{"it ended, and a backup brought its slot back", ended, true},
+		{"scenario 27: it ended, and was restored with its label alone", labelled, true},
 		{"it is there", p, false},
 		{"it is gone", nil, true},
 		{"scenario 24: made again under its name", MakePromotion("checkout-v2").UID("another").Obj(), true},

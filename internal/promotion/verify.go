@@ -62,7 +62,21 @@ func (v *visit) measurable(gates int) bool {
 		v.waitScaledUp(zero)
 		return false
 	}
-	return true
+	return v.gatesPinned()
+}
+
+// gatesPinned sees that the lock lets the gates run that the Environment lists now: somebody may have edited them since
+// the release came in.
+func (v *visit) gatesPinned() bool {
+	enforced := ParseEnforced(v.site.Namespace)
+	missing := slices.DeleteFunc(v.gateImages(EnforcedCopy{}), func(image string) bool { return slices.Contains(enforced.GateImages, image) })
+	if len(missing) == 0 {
+		return true
+	}
+	enforced.GateImages = append(enforced.GateImages, missing...)
+	v.do(Pin{Namespace: v.namespace(), ResourceVersion: v.site.Namespace.ResourceVersion, Copy: enforced})
+	v.wait(v.lastReasons()...)
+	return false
 }
 
 // recordPassed writes the record of a pass. Until it is there the status stays as it was: the record's arrival brings

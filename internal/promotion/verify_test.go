@@ -369,3 +369,18 @@ func TestNewerIsBySequenceThenTimeThenName(t *testing.T) {
 		t.Error("nothing is stable")
 	}
 }
+
+// The lock lets only the images of gates run that are listed in the Namespace: a gate that is added while others run has
+// to be listed before its Job is made.
+func TestAGateThatIsAddedWhileOthersRun(t *testing.T) {
+	w := gated(t, functional())
+	w.in("checkout-v2", "test", v1alpha1.StateVerifying)
+	added := JobGate("added", v1alpha1.PurposeOther)
+	added.Job.Image = "registry.example.com/tests/added@" + Digest("added")
+	env := w.sites["shop-test"].Environment
+	env.Spec.Gates = append(env.Spec.Gates, added)
+	w.run()
+	if got, want := w.gateStates(), []string{"functional Passed", "added Passed"}; !slices.Equal(got, want) {
+		t.Errorf("gates are %v, want %v", got, want)
+	}
+}
