@@ -10,7 +10,7 @@ source hack/demo/steps.sh
 
 work=$(mktemp -d)
 was_up=no
-if [[ $(hack/cluster/up.sh 2>&1 | tee /dev/stderr) == *'already up'* ]]; then was_up=yes; fi
+if [[ $(hack/cluster/up.sh 2>&1 | tee >(cat >&2)) == *'already up'* ]]; then was_up=yes; fi
 cleanup() {
   local status=$?
   rm -rf -- "$work"

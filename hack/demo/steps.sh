@@ -10,7 +10,7 @@ bob=(--as bob --as-group qa --as-group system:authenticated)
 bring_up_cluster() {
   step 'A cluster'
   say 'Binaries come from the cache, a download, or a build; a first build takes a quarter of an hour.'
-  KUBECONFIG=$(hack/cluster/up.sh | tee /dev/stderr | sed -n 's/^KUBECONFIG=//p' | tail -n 1)
+  KUBECONFIG=$(hack/cluster/up.sh | tee >(cat >&2) | sed -n 's/^KUBECONFIG=//p' | tail -n 1)
   export KUBECONFIG
   # The kubectl of the cluster's version, else the one of this machine.
   kubectl=$(bash -c 'source hack/cluster/lib.sh && binary_path kubectl')

@@ -151,6 +151,10 @@ func (s *team) sign(user, name string) {
 	s.t.Helper()
 	person, _ := s.as(s.t, user)
 	eventually(s.t, user+" signs "+name, func() error {
+		p := &v1alpha1.Promotion{}
+		if err := s.admin.Get(s.t.Context(), client.ObjectKey{Namespace: s.name, Name: name}, p); err == nil && p.Status.Outcome != "" {
+			s.t.Fatalf("%s ended as %s before it could be signed: %s", name, p.Status.Outcome, p.Status.Message)
+		}
 		approval, err := s.approval(name)
 		if err != nil {
 			return err

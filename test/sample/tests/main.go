@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // Exit codes.
@@ -61,6 +62,7 @@ func run(ctx context.Context, args []string, target string, report *report) erro
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the error says it all
 	flags.StringVar(&target, "target", target, "base URL of the service; SLUICE_TARGET is the default")
+	patience := flags.Duration("settle", 30*time.Second, "how long to wait until the service answers steadily; 0 for not at all")
 	var test verdict
 	switch args[0] {
 	case "smoke":
@@ -76,6 +78,11 @@ func run(ctx context.Context, args []string, target string, report *report) erro
 	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return fmt.Errorf("%w; %s", err, usage)
+	}
+	if *patience > 0 {
+		if err := settle(ctx, target, *patience); err != nil {
+			return err
+		}
 	}
 	return test(ctx, target, report)
 }

@@ -20,7 +20,7 @@ func outcome(t *testing.T, handler http.Handler, args ...string) (string, error)
 	server := httptest.NewServer(handler)
 	defer server.Close()
 	var out bytes.Buffer
-	err := run(t.Context(), args, server.URL, &report{out: &out})
+	err := run(t.Context(), append(args, "-settle=0"), server.URL, &report{out: &out})
 	return out.String(), err
 }
 
@@ -71,7 +71,7 @@ func TestSmoke(t *testing.T) {
 		t.Errorf("no service: %v\n%s", err, out)
 	}
 	var out bytes.Buffer
-	if err := run(t.Context(), []string{"smoke"}, "http://127.0.0.1:1", &report{out: &out}); !errors.Is(err, errFailed) {
+	if err := run(t.Context(), []string{"smoke", "-settle=0"}, "http://127.0.0.1:1", &report{out: &out}); !errors.Is(err, errFailed) {
 		t.Errorf("nobody listens: %v\n%s", err, out.String())
 	}
 }
@@ -110,6 +110,9 @@ func TestQuantile(t *testing.T) {
 
 func TestMistakesAreNotFailuresOfTheService(t *testing.T) {
 	for _, args := range [][]string{nil, {"nothing"}, {"smoke", "-no-such-flag"}, {"stress", "-rate=0"}} {
+		if len(args) > 0 {
+			args = append(args, "-settle=0")
+		}
 		err := run(t.Context(), args, "http://127.0.0.1:1", &report{out: &bytes.Buffer{}})
 		if err == nil || errors.Is(err, errFailed) {
 			t.Errorf("%v: %v, want an error that is no verdict", args, err)
@@ -133,5 +136,25 @@ func TestTheReportIsLeft(t *testing.T) {
 	r.leave(path + ".missing") // outside Kubernetes: nothing happens
 	if _, err := os.Stat(path + ".missing"); err == nil {
 		t.Error("a file was made where Kubernetes has none")
+	}
+}
+
+func TestSettleWaitsForSteadyAnswers(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		// The third answer comes from a pod that is on its way out.
+		if asked++; asked == 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	if err := settle(t.Context(), server.URL, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if want := 3 + settleAnswers; asked != want {
+		t.Errorf("it asked %d times, want %d: the count begins anew after a failure", asked, want)
+	}
+	if err := settle(t.Context(), "http://127.0.0.1:1", time.Millisecond); !errors.Is(err, errFailed) {
+		t.Errorf("got %v of a service that is not there, want a failure", err)
 	}
 }
