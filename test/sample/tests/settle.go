@@ -30,7 +30,8 @@ func settle(ctx context.Context, target string, patience time.Duration) error {
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("status %d", status)
 		}
-		if answers++; err != nil {
+		answers++
+		if err != nil {
 			answers, last = 0, err
 		}
 		select {

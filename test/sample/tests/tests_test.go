@@ -143,7 +143,8 @@ func TestSettleWaitsForSteadyAnswers(t *testing.T) {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		// The third answer comes from a pod that is on its way out.
-		if asked++; asked == 3 {
+		asked++
+		if asked == 3 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	}))
