@@ -126,12 +126,16 @@ spec:
 Y
 }
 
-# runs NAMESPACE TAG checks that every pod of the API runs exactly that version.
+# runs NAMESPACE TAG checks that every pod of the API runs exactly that version. Pods that are on their way out may take
+# a few seconds to go.
 runs() {
-  local want got
-  want=$(reference checkout-api "$2")
+  await 60 "every pod of $1 runs $2" runs_only "$1" "$(reference checkout-api "$2")"
+}
+
+runs_only() {
+  local got
   got=$("$kubectl" get pods -n "$1" -l app.kubernetes.io/name=checkout-api -o 'jsonpath={range .items[*]}{.spec.containers[0].image}{"\n"}{end}' | sort -u)
-  [[ $got == "$want" ]] || fail "$1 runs $got instead of $want"
+  [[ $got == "$2" ]]
 }
 
 stop_version_3() {
