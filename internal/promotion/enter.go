@@ -237,7 +237,7 @@ func (v *visit) workloadsThere() Verdict {
 // leftBroken says whether what ran here last failed and was left in place. Its rollout ends with the release that mends
 // it, so that this one does not wait for the end.
 func (v *visit) leftBroken() bool {
-	last := newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == v.namespace() })
+	last := Newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == v.namespace() })
 	return last != nil && last.Spec.Result == v1alpha1.ResultFailed
 }
 

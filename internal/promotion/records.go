@@ -10,8 +10,8 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// newest returns the newest record of those that match.
-func newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecord) bool) *v1alpha1.ReleaseRecord {
+// Newest returns the newest record of those that match; nil where none does.
+func Newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecord) bool) *v1alpha1.ReleaseRecord {
 	var found *v1alpha1.ReleaseRecord
 	for _, r := range records {
 		if match(r) && (found == nil || compareRecords(r, found) > 0) {
@@ -19,11 +19,6 @@ func newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecor
 		}
 	}
 	return found
-}
-
-// Newest returns the newest record of those that match; nil where none does.
-func Newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecord) bool) *v1alpha1.ReleaseRecord {
-	return newest(records, match)
 }
 
 // compareRecords orders records from old to new: by their sequence within a pipeline and environment, else by age.
@@ -51,7 +46,7 @@ func compareAge(a, b metav1.Object) int {
 
 // newestOf returns the newest record of a release in a namespace: the evidence, whole.
 func newestOf(records []*v1alpha1.ReleaseRecord, namespace, releaseHash string) *v1alpha1.ReleaseRecord {
-	return newest(records, func(r *v1alpha1.ReleaseRecord) bool {
+	return Newest(records, func(r *v1alpha1.ReleaseRecord) bool {
 		return r.Namespace == namespace && r.Spec.ReleaseHash == releaseHash
 	})
 }
@@ -59,7 +54,7 @@ func newestOf(records []*v1alpha1.ReleaseRecord, namespace, releaseHash string) 
 // Stable returns the newest record Passed or Adopted in a namespace, whose release a rollback brings back; nil where
 // there is none.
 func Stable(records []*v1alpha1.ReleaseRecord, namespace string) *v1alpha1.ReleaseRecord {
-	return newest(records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == namespace && good(r) })
+	return Newest(records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == namespace && good(r) })
 }
 
 func good(r *v1alpha1.ReleaseRecord) bool {
@@ -105,7 +100,7 @@ func (v *visit) record(result v1alpha1.RecordResult) *v1alpha1.ReleaseRecord {
 		StartTime:      v.progress.StartTime,
 		CompletionTime: v.now(),
 	}
-	Follow(&spec, newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == v.namespace() }))
+	Follow(&spec, Newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == v.namespace() }))
 	return &v1alpha1.ReleaseRecord{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: v.namespace(),
