@@ -19,7 +19,6 @@ cleanup() {
     kill "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   done
-  rm -rf -- "${work:-}"
   if [[ $status -ne 0 ]]; then
     say "The cluster is still there to look around in: export KUBECONFIG=${KUBECONFIG:-}; make down takes it away."
   fi
@@ -27,7 +26,9 @@ cleanup() {
   exit "$status"
 }
 trap cleanup EXIT
-work=$(mktemp -d)
+work=bin/demo # what is shown can be run again from here
+rm -rf -- "$work"
+mkdir -p "$work"
 
 bring_up_cluster
 install_sluice

@@ -3,9 +3,8 @@
 
 registry=registry.sluice.test:5000
 api=$registry/shop/checkout-api
-dave=(--as dave --as-group developers --as-group system:authenticated)
-alice=(--as alice --as-group release-managers --as-group system:authenticated)
-bob=(--as bob --as-group qa --as-group system:authenticated)
+# Contexts of the kubeconfig: people act by impersonation, and admission sees each of them as if they had logged in.
+dave=(--context dave) alice=(--context alice) bob=(--context bob) norman=(--context norman)
 
 bring_up_cluster() {
   step 'A cluster'
@@ -18,6 +17,7 @@ bring_up_cluster() {
   export KUBECTL=$kubectl
   CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/kubectl-sluice
   plugin=$PWD/bin/kubectl-sluice
+  go run ./hack/demo/people dave=developers alice=release-managers bob=qa norman=namespace-admins >/dev/null
   show "$kubectl" get nodes
   say 'Four versions of the sample application, and its tests, as images:'
   go run ./hack/images sample -registry "127.0.0.1:${REGISTRY_PORT:-5000}" | tee "$work/images"
@@ -170,7 +170,7 @@ try_to_cheat() {
   say 'Stripping the labels of the Namespace, as its administrator:'
   "$kubectl" create clusterrole namespace-admin --verb=get,update,patch --resource=namespaces --dry-run=client -o yaml | "$kubectl" apply -f - >/dev/null
   "$kubectl" create clusterrolebinding namespace-admin --clusterrole=namespace-admin --user=norman --dry-run=client -o yaml | "$kubectl" apply -f - >/dev/null
-  refused sluice-namespaces "$kubectl" label namespace shop-prod sluice.dev/lock- --as norman --as-group system:authenticated
+  refused sluice-namespaces "$kubectl" label namespace shop-prod sluice.dev/lock- "${norman[@]}"
 }
 
 # refused_pod IMAGE has dave create a Pod with it, which the lock must refuse. The Pod is as restricted as the namespace

@@ -191,7 +191,7 @@ func (v *visit) approved(before Verdict) Verdict {
 		return ready()
 	}
 	if before.State != Ready {
-		return pending(v1alpha1.NewReason(v1alpha1.ReasonApprovalsMissing, "can be signed once nothing else stands in the way"))
+		return pending(v1alpha1.NewReason(v1alpha1.ReasonApprovalsMissing, "people can sign once nothing else stands in the way"))
 	}
 	if len(v.site.Environment.Status.Awaiting) >= maxAwaiting && !v.awaited() {
 		return pending(v1alpha1.NewReason(v1alpha1.ReasonInboxFull,

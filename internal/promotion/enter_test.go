@@ -225,6 +225,17 @@ func TestNoPassedRecordAtAll(t *testing.T) {
 	w.run().wantReasons("checkout-v2", "prod", "EvidenceMissing", "EvidenceMissing", "ApprovalsMissing")
 }
 
+// What the Promotion itself will bring is no news to its reader, and nothing to see to: one reason, in other words.
+func TestEvidenceOnItsWay(t *testing.T) {
+	w := newWorld(t)
+	w.promote("v2")
+	w.in("checkout-v2", "dev", v1alpha1.StateDeploying).wantReasons("checkout-v2", "prod", "PredecessorPending", "EvidenceMissing", "ApprovalsMissing")
+	want := "rests on a passed Functional gate in test and a passed Stress gate in test, which this Promotion has yet to bring"
+	if got := w.at("checkout-v2", "prod").Reasons[1].Message; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+}
+
 // Scenario 37: an edge to an environment that the Promotion leaves out.
 func TestSubset(t *testing.T) {
 	cases := []struct {

@@ -22,11 +22,33 @@ func (v *visit) evidenceComplete() Verdict {
 		}
 		return ready()
 	}
-	verdict := ready()
+	verdict, coming := ready(), []string(nil)
 	for _, requirement := range v.force.Evidence {
-		verdict = verdict.and(v.evidenceFor(requirement))
+		found := v.evidenceFor(requirement)
+		if found.State != Ready && len(v.underWay(v.evidenceSources(requirement))) > 0 {
+			coming = append(coming, "a passed "+string(requirement.Purpose)+" gate in "+strings.Join(v.underWay(v.evidenceSources(requirement)), " or "))
+			continue
+		}
+		verdict = verdict.and(found)
+	}
+	if len(coming) > 0 {
+		verdict = verdict.and(pending(v1alpha1.NewReason(v1alpha1.ReasonEvidenceMissing, "rests on %s, which this Promotion has yet to bring", strings.Join(coming, " and "))))
 	}
 	return verdict
+}
+
+// underWay names the environments among some namespaces that this Promotion has yet to pass: what they show is on its way.
+func (v *visit) underWay(namespaces []string) []string {
+	var names []string
+	for _, p := range v.status.Environments {
+		switch p.State {
+		case v1alpha1.StatePending, v1alpha1.StateWaiting, v1alpha1.StateDeploying, v1alpha1.StateVerifying:
+			if slices.Contains(namespaces, p.EnvironmentRef.Namespace) && p.Name != v.step.Name {
+				names = append(names, p.Name)
+			}
+		}
+	}
+	return names
 }
 
 func (v *visit) evidenceFor(requirement v1alpha1.EvidenceRequirement) Verdict {
