@@ -31,9 +31,10 @@ func (r *PromotionReconciler) SetupWithManager(mgr ctrl.Manager, options control
 		Watches(&v1alpha1.Approval{}, handler.EnqueueRequestsFromMapFunc(ofApproval)).
 		Watches(&v1alpha1.ReleaseRecord{}, handler.EnqueueRequestsFromMapFunc(r.ofRecord)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.throughNamespace)).
+		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(r.throughEnvironment)).
 		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.ofJob))
 	for _, object := range []client.Object{
-		&v1alpha1.Environment{}, &rbacv1.RoleBinding{}, &corev1.Pod{}, &corev1.Event{},
+		&rbacv1.RoleBinding{}, &corev1.Pod{}, &corev1.Event{},
 		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{},
 	} {
 		builder = builder.Watches(object, handler.EnqueueRequestsFromMapFunc(r.inNamespace))
@@ -53,6 +54,12 @@ func (r *PromotionReconciler) inNamespace(ctx context.Context, object client.Obj
 // runs there.
 func (r *PromotionReconciler) throughNamespace(ctx context.Context, object client.Object) []reconcile.Request {
 	return append(r.through(ctx, object.GetName()), r.through(ctx, Unresolved)...)
+}
+
+// throughEnvironment maps an Environment to the Promotions that go through it, and to those that have yet to begin: one of
+// the same name may have to leave first.
+func (r *PromotionReconciler) throughEnvironment(ctx context.Context, object client.Object) []reconcile.Request {
+	return append(r.inNamespace(ctx, object), r.through(ctx, Unresolved)...)
 }
 
 func (r *PromotionReconciler) through(ctx context.Context, namespace string) []reconcile.Request {
