@@ -82,7 +82,7 @@ type Setup struct {
 
 // WithManager adds the controllers to a manager.
 func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
-	if err := errors.Join(IndexFields(ctx, mgr.GetFieldIndexer()), IndexEnvironmentFields(ctx, mgr.GetFieldIndexer())); err != nil {
+	if err := IndexFields(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	c := mgr.GetClient()
