@@ -64,7 +64,9 @@ type DeliveryPipelineSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(e, self.exists_one(f, f.environmentRef.__namespace__ == e.environmentRef.__namespace__))",message="each namespace may be listed once"
 	Environments []PipelineEnvironment `json:"environments,omitempty"`
 
-	// historyLimit is how many finished Promotions are kept; default 50. Records are kept regardless.
+	// historyLimit is how many finished Promotions are kept; default 50. Records are kept regardless. Those that entered no
+	// environment, and so left no record, have the limit to themselves; and the one that passed last in an environment is
+	// always kept.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000

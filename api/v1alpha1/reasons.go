@@ -120,7 +120,7 @@ const (
 	ReasonPodsMustBeDeleted = "PodsMustBeDeleted"
 	// ReasonAdmissionRefused means that an admission policy or webhook refused a write or a pod.
 	ReasonAdmissionRefused = "AdmissionRefused"
-	// ReasonPinPropagating means that the pin has not reached every API server yet.
+	// ReasonPinPropagating means that the pin has not reached every API server yet, and not for a moment only.
 	ReasonPinPropagating = "PinPropagating"
 	// ReasonGateRunning means that a gate runs.
 	ReasonGateRunning = "GateRunning"
@@ -162,7 +162,7 @@ const (
 	ReasonAdopted = "Adopted"
 	// ReasonNothingRan means that nothing of a pipeline ran.
 	ReasonNothingRan = "NothingRan"
-	// ReasonRestored means that the Namespace's copy and the records were taken up again.
+	// ReasonRestored means that the Namespace's copy, the records or the Promotions were taken up again.
 	ReasonRestored = "Restored"
 	// ReasonInProgress means that adoption is at work.
 	ReasonInProgress = "InProgress"

@@ -29,6 +29,9 @@ const oldestServer = "1.36.0"
 // longestBackoff bounds how long a write that was refused waits for its next try; a change that is watched comes sooner.
 const longestBackoff = 2 * time.Minute
 
+// defaultKeepRecords is a year, and some days for whoever looks back at it.
+const defaultKeepRecords = 400 * 24 * time.Hour
+
 type operatorOptions struct {
 	leaderElect        bool
 	metricsAddress     string
@@ -38,6 +41,7 @@ type operatorOptions struct {
 	namespace          string
 	serviceAccount     string
 	workers            int
+	keepRecords        time.Duration
 	development        bool
 }
 
@@ -58,6 +62,7 @@ func newOperatorCommand() *cobra.Command {
 	flags.StringVar(&o.namespace, "namespace", namespaceOfPod(), "namespace of the operator: of its lease and its ServiceAccount")
 	flags.StringVar(&o.serviceAccount, "service-account", "sluice", "ServiceAccount of the operator, which RoleBindings of environments name")
 	flags.IntVar(&o.workers, "workers", 8, "how many objects of each kind are worked on at once")
+	flags.DurationVar(&o.keepRecords, "keep-records", defaultKeepRecords, "how long ReleaseRecords stay at least; those of a release that may still run stay longer; 0 for ever")
 	flags.BoolVar(&o.development, "log-development", false, "log for people instead of machines")
 	return command
 }
@@ -99,6 +104,8 @@ func (o *operatorOptions) run(ctx context.Context) error {
 		Registry: registries,
 		Clock:    clock.Real{},
 		Options:  o.controllerOptions,
+
+		KeepRecords: o.keepRecords,
 	}
 	if err := setup.WithManager(ctx, manager); err != nil {
 		return err

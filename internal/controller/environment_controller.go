@@ -40,6 +40,8 @@ type EnvironmentReconciler struct {
 	Events events.EventRecorder
 	// Clock of the operator.
 	Clock clock.Clock
+	// KeepRecords is how long records stay at least; 0 for ever.
+	KeepRecords time.Duration
 }
 
 var _ reconcile.ObjectReconciler[*v1alpha1.Environment] = &EnvironmentReconciler{}
@@ -79,9 +81,29 @@ func (r *EnvironmentReconciler) gather(ctx context.Context, env *v1alpha1.Enviro
 		return snapshot, err
 	}
 	snapshot.Records = pointers(records.Items)
+	if snapshot.Promotions, err = r.lastPromotions(ctx, snapshot); err != nil {
+		return snapshot, err
+	}
 	observed, err := r.Gatherer.Observed(ctx, env.Namespace)
 	snapshot.Sightings = sightings(observed)
 	return snapshot, err
+}
+
+// lastPromotions are those of the pipelines here, where the Namespace says nothing: they may tell what ran before it was
+// made anew.
+func (r *EnvironmentReconciler) lastPromotions(ctx context.Context, snapshot environment.Snapshot) ([]*v1alpha1.Promotion, error) {
+	if !promotion.ParseEnforced(snapshot.Namespace).Untouched() {
+		return nil, nil
+	}
+	var promotions []*v1alpha1.Promotion
+	for _, p := range snapshot.Pipelines {
+		own, err := r.Gatherer.promotions(ctx, PipelineKey(p.Namespace, p.Name))
+		if err != nil {
+			return nil, err
+		}
+		promotions = append(promotions, own...)
+	}
+	return promotions, nil
 }
 
 // decide asks the registries for what the plan lacks, until it lacks nothing that they can say.
@@ -122,7 +144,11 @@ func (r *EnvironmentReconciler) settle(ctx context.Context, snapshot environment
 	if failure != nil {
 		return ctrl.Result{}, failure
 	}
-	return wakeAt(r.Clock.Now(), plan.Wake, wake), nil
+	dropAt, err := r.dropOldRecords(ctx, snapshot)
+	if err != nil {
+		return afterFailure(ctx, err)
+	}
+	return wakeAt(r.Clock.Now(), plan.Wake, wake, dropAt), nil
 }
 
 // writeStatus writes what differs, and publishes what happened once it can be read back.

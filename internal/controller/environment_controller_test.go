@@ -83,19 +83,8 @@ func newEnvironmentBed(t *testing.T, objects ...client.Object) *environmentBed {
 				return c.SubResource(sub).Update(ctx, obj, opts...)
 			},
 		})
-	for _, index := range []struct {
-		object client.Object
-		field  string
-		values client.IndexerFunc
-	}{
-		{&v1alpha1.ReleaseRecord{}, IndexRecordPipeline, recordPipeline},
-		{&v1alpha1.Promotion{}, IndexPromotionPipeline, promotionPipeline},
-		{&v1alpha1.Approval{}, IndexApprovalPromotion, approvalPromotion},
-		{&v1alpha1.Environment{}, IndexEnvironmentHolder, environmentHolders},
-		{&v1alpha1.DeliveryPipeline{}, IndexPipelineEnvironment, pipelineEnvironments},
-		{&v1alpha1.DeliveryPipeline{}, IndexPipelineAccount, pipelineAccount},
-	} {
-		builder = builder.WithIndex(index.object, index.field, index.values)
+	for _, i := range indexes() {
+		builder = builder.WithIndex(i.object, i.field, i.values)
 	}
 	bed.client = builder.Build()
 	bed.EnvironmentReconciler = &EnvironmentReconciler{

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -12,12 +11,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -26,24 +22,16 @@ import (
 
 // SetupWithManager watches everything that an Environment depends on.
 func (r *EnvironmentReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
-	b := ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.Environment{}).
-		Named("environment").
-		WithOptions(options).
-		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(ofNamespace)).
-		Watches(&v1alpha1.DeliveryPipeline{}, handler.EnqueueRequestsFromMapFunc(environmentsOfPipeline), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Promotion{}, handler.EnqueueRequestsFromMapFunc(r.heldBy), builder.WithPredicates(startsOrGoes())).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(ofSameNamespace), builder.WithPredicates(podChanges()))
-	for _, object := range []client.Object{
+	watches := []watch{
+		{object: &corev1.Namespace{}, requests: ofNamespace},
+		{object: &v1alpha1.DeliveryPipeline{}, requests: environmentsOfPipeline, options: where(predicate.GenerationChangedPredicate{})},
+		{object: &v1alpha1.Promotion{}, requests: r.heldBy, options: where(startsOrGoes())},
+		{object: &corev1.Pod{}, requests: ofSameNamespace, options: where(podChanges())},
+	}
+	watches = append(watches, each(ofSameNamespace,
 		&v1alpha1.ReleaseRecord{}, &rbacv1.RoleBinding{}, &batchv1.Job{},
-		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{},
-	} {
-		b = b.Watches(object, handler.EnqueueRequestsFromMapFunc(ofSameNamespace))
-	}
-	if err := b.Complete(reconcile.AsReconciler(mgr.GetClient(), r)); err != nil {
-		return fmt.Errorf("set up the environment controller: %w", err)
-	}
-	return nil
+		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{})...)
+	return wiring{name: "environment", kind: &v1alpha1.Environment{}, reconciler: reconcile.AsReconciler(mgr.GetClient(), r), watches: watches}.setUp(mgr, options)
 }
 
 func environmentRequest(namespace string) reconcile.Request {
@@ -68,17 +56,8 @@ func environmentsOfPipeline(_ context.Context, object client.Object) []reconcile
 
 // heldBy maps a Promotion to the Environments whose slot it holds, or held under the same name before it was made again.
 func (r *EnvironmentReconciler) heldBy(ctx context.Context, object client.Object) []reconcile.Request {
-	var list v1alpha1.EnvironmentList
 	holder := client.MatchingFields{IndexEnvironmentHolder: object.GetNamespace() + "/" + object.GetName()}
-	if err := r.Gatherer.list(ctx, &list, holder); err != nil {
-		log.FromContext(ctx).Error(err, "Could not map a Promotion to Environments")
-		return nil
-	}
-	requests := make([]reconcile.Request, 0, len(list.Items))
-	for i := range list.Items {
-		requests = append(requests, environmentRequest(list.Items[i].Namespace))
-	}
-	return requests
+	return r.Gatherer.requests(ctx, &v1alpha1.EnvironmentList{}, holder, all)
 }
 
 // startsOrGoes lets the events of Promotions through that may leave a slot without one.

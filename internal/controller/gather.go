@@ -51,17 +51,17 @@ func (g *Gatherer) Promotion(ctx context.Context, p *v1alpha1.Promotion) (promot
 }
 
 func (g *Gatherer) rivals(ctx context.Context, p *v1alpha1.Promotion, pipeline string) ([]*v1alpha1.Promotion, error) {
+	promotions, err := g.promotions(ctx, pipeline)
+	return slices.DeleteFunc(promotions, func(other *v1alpha1.Promotion) bool { return other.UID == p.UID }), err
+}
+
+// promotions of a pipeline, finished ones included.
+func (g *Gatherer) promotions(ctx context.Context, pipeline string) ([]*v1alpha1.Promotion, error) {
 	var list v1alpha1.PromotionList
 	if err := g.list(ctx, &list, client.MatchingFields{IndexPromotionPipeline: pipeline}); err != nil {
 		return nil, err
 	}
-	rivals := make([]*v1alpha1.Promotion, 0, len(list.Items))
-	for i := range list.Items {
-		if list.Items[i].UID != p.UID {
-			rivals = append(rivals, &list.Items[i])
-		}
-	}
-	return rivals, nil
+	return pointers(list.Items), nil
 }
 
 func (g *Gatherer) records(ctx context.Context, pipeline string) ([]*v1alpha1.ReleaseRecord, error) {
@@ -128,7 +128,15 @@ func evidenceNamespaces(snapshot *promotion.Snapshot) []string {
 			}
 		}
 	}
-	for _, r := range snapshot.Records {
+	namespaces = append(namespaces, namespacesOf(snapshot.Records)...)
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces)
+}
+
+// namespacesOf are those that hold some records, sorted.
+func namespacesOf(records []*v1alpha1.ReleaseRecord) []string {
+	namespaces := make([]string, 0, len(records))
+	for _, r := range records {
 		namespaces = append(namespaces, r.Namespace)
 	}
 	slices.Sort(namespaces)

@@ -20,25 +20,42 @@ const (
 	IndexPromotionNamespace = "status.namespaces"
 	// IndexApprovalPromotion finds Approvals by the uid of their Promotion.
 	IndexApprovalPromotion = "spec.promotionRef.uid"
+	// IndexEnvironmentHolder finds Environments by the Promotions that hold a slot or await sign-off there, as namespace/name.
+	IndexEnvironmentHolder = "status.holders"
+	// IndexPipelineEnvironment finds DeliveryPipelines by the namespaces of their environments.
+	IndexPipelineEnvironment = "spec.environments"
+	// IndexPipelineAccount finds DeliveryPipelines by the ServiceAccount of their registryCredentials, as namespace/name.
+	IndexPipelineAccount = "spec.registryCredentials"
 )
 
 // Unresolved is where IndexPromotionNamespace keeps Promotions that go through no namespace yet.
 const Unresolved = "*"
 
-// IndexFields adds the indexes of the promotion controller to a cache.
-func IndexFields(ctx context.Context, indexer client.FieldIndexer) error {
-	for _, index := range []struct {
-		object client.Object
-		field  string
-		values client.IndexerFunc
-	}{
+// index of one kind of object.
+type index struct {
+	object client.Object
+	field  string
+	values client.IndexerFunc
+}
+
+// indexes are all that the controllers look up.
+func indexes() []index {
+	return []index{
 		{&v1alpha1.ReleaseRecord{}, IndexRecordPipeline, recordPipeline},
 		{&v1alpha1.Promotion{}, IndexPromotionPipeline, promotionPipeline},
 		{&v1alpha1.Promotion{}, IndexPromotionNamespace, promotionNamespaces},
 		{&v1alpha1.Approval{}, IndexApprovalPromotion, approvalPromotion},
-	} {
-		if err := indexer.IndexField(ctx, index.object, index.field, index.values); err != nil {
-			return fmt.Errorf("index %T by %s: %w", index.object, index.field, err)
+		{&v1alpha1.Environment{}, IndexEnvironmentHolder, environmentHolders},
+		{&v1alpha1.DeliveryPipeline{}, IndexPipelineEnvironment, pipelineEnvironments},
+		{&v1alpha1.DeliveryPipeline{}, IndexPipelineAccount, pipelineAccount},
+	}
+}
+
+// IndexFields adds the indexes of the controllers to a cache.
+func IndexFields(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, i := range indexes() {
+		if err := indexer.IndexField(ctx, i.object, i.field, i.values); err != nil {
+			return fmt.Errorf("index %T by %s: %w", i.object, i.field, err)
 		}
 	}
 	return nil
@@ -84,4 +101,35 @@ func approvalPromotion(object client.Object) []string {
 		return nil
 	}
 	return []string{a.Spec.PromotionRef.UID}
+}
+
+func environmentHolders(object client.Object) []string {
+	var promotions []string
+	if env, ok := object.(*v1alpha1.Environment); ok {
+		for _, h := range env.Status.Holders {
+			promotions = append(promotions, h.PromotionRef.Namespace+"/"+h.PromotionRef.Name)
+		}
+		for _, a := range env.Status.Awaiting {
+			promotions = append(promotions, a.PromotionRef.Namespace+"/"+a.PromotionRef.Name)
+		}
+	}
+	return promotions
+}
+
+func pipelineEnvironments(object client.Object) []string {
+	var namespaces []string
+	if p, ok := object.(*v1alpha1.DeliveryPipeline); ok {
+		for _, e := range p.Spec.Environments {
+			namespaces = append(namespaces, e.EnvironmentRef.Namespace)
+		}
+	}
+	return namespaces
+}
+
+func pipelineAccount(object client.Object) []string {
+	p, ok := object.(*v1alpha1.DeliveryPipeline)
+	if !ok || p.Spec.RegistryCredentials.ServiceAccountName == "" {
+		return nil
+	}
+	return []string{p.Namespace + "/" + p.Spec.RegistryCredentials.ServiceAccountName}
 }

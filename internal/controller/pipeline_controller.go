@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -77,23 +78,15 @@ func (r *DeliveryPipelineReconciler) gather(ctx context.Context, pipeline *v1alp
 	return facts, err
 }
 
-// prune deletes the oldest finished Promotions beyond the limit. Records keep what matters.
+// prune deletes the oldest finished Promotions beyond the limit. Records keep what matters, but for those that left none,
+// which therefore have the limit to themselves; and the one that passed last in an environment stays: should the namespace
+// be lost with its records, it tells what ran there.
 func (r *DeliveryPipelineReconciler) prune(ctx context.Context, pipeline *v1alpha1.DeliveryPipeline) error {
-	var list v1alpha1.PromotionList
-	if err := r.Gatherer.list(ctx, &list, client.MatchingFields{IndexPromotionPipeline: PipelineKey(pipeline.Namespace, pipeline.Name)}); err != nil {
+	promotions, err := r.Gatherer.promotions(ctx, PipelineKey(pipeline.Namespace, pipeline.Name))
+	if err != nil {
 		return err
 	}
-	var finished []*v1alpha1.Promotion
-	for i := range list.Items {
-		if p := &list.Items[i]; p.Status.Outcome != "" && p.DeletionTimestamp == nil {
-			finished = append(finished, p)
-		}
-	}
-	slices.SortFunc(finished, func(a, b *v1alpha1.Promotion) int {
-		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
-	})
-	limit := int(cmp.Or(pipeline.Spec.HistoryLimit, defaultHistoryLimit))
-	for _, p := range finished[min(limit, len(finished)):] {
+	for _, p := range beyondLimit(promotions, pipeline) {
 		uid := p.UID
 		err := r.Client.Delete(ctx, p, client.Preconditions{UID: &uid})
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
@@ -102,4 +95,30 @@ func (r *DeliveryPipelineReconciler) prune(ctx context.Context, pipeline *v1alph
 		log.FromContext(ctx).Info("Deleted a finished Promotion beyond historyLimit", "promotion", p.Name)
 	}
 	return nil
+}
+
+// beyondLimit returns the finished Promotions that a pipeline does not keep. It is pure.
+func beyondLimit(promotions []*v1alpha1.Promotion, pipeline *v1alpha1.DeliveryPipeline) []*v1alpha1.Promotion {
+	last := map[types.UID]bool{}
+	for _, e := range pipeline.Spec.Environments {
+		if p := promotion.LastPassed(promotions, e.EnvironmentRef.Namespace); p != nil {
+			last[p.UID] = true
+		}
+	}
+	newestFirst := slices.SortedFunc(slices.Values(promotions), func(a, b *v1alpha1.Promotion) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
+	})
+	limit := int(cmp.Or(pipeline.Spec.HistoryLimit, defaultHistoryLimit))
+	kept := map[bool]int{}
+	var beyond []*v1alpha1.Promotion
+	for _, p := range newestFirst {
+		if p.Status.Outcome == "" || p.DeletionTimestamp != nil {
+			continue
+		}
+		recorded := slices.ContainsFunc(p.Status.Environments, func(e v1alpha1.EnvironmentProgress) bool { return e.RecordRef.Name != "" })
+		if kept[recorded]++; kept[recorded] > limit && !last[p.UID] {
+			beyond = append(beyond, p)
+		}
+	}
+	return beyond
 }

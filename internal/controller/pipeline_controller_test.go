@@ -133,3 +133,33 @@ func TestPipelineReconcilerWritesOnceAndPrunesHistory(t *testing.T) {
 		}
 	}
 }
+
+func TestHistoryKeepsWhatRecordsDoNotTell(t *testing.T) {
+	pipeline := &v1alpha1.DeliveryPipeline{}
+	pipeline.Spec.HistoryLimit = 1
+	pipeline.Spec.Environments = []v1alpha1.PipelineEnvironment{{Name: "prod", EnvironmentRef: v1alpha1.EnvironmentReference{Namespace: testSpace}}}
+	var promotions []*v1alpha1.Promotion
+	for i, p := range []struct {
+		name  string
+		state v1alpha1.EnvironmentState
+	}{
+		{"superseded long ago", v1alpha1.StateNotEntered}, {"passed long ago", v1alpha1.StatePassed}, {"passed last", v1alpha1.StatePassed},
+		{"failed", v1alpha1.StateRolledBack}, {"failed last", v1alpha1.StateRolledBack}, {"superseded last", v1alpha1.StateNotEntered},
+	} {
+		made := &v1alpha1.Promotion{ObjectMeta: metav1.ObjectMeta{Name: p.name, UID: types.UID(p.name), CreationTimestamp: metav1.NewTime(time.Unix(int64(i), 0))}}
+		progress := v1alpha1.EnvironmentProgress{Name: "prod", State: p.state}
+		progress.EnvironmentRef.Namespace = testSpace
+		if p.state != v1alpha1.StateNotEntered {
+			progress.RecordRef.Name = "record"
+		}
+		made.Status = v1alpha1.PromotionStatus{Outcome: v1alpha1.OutcomeFailed, Environments: []v1alpha1.EnvironmentProgress{progress}}
+		promotions = append(promotions, made)
+	}
+	var names []string
+	for _, p := range beyondLimit(promotions, pipeline) {
+		names = append(names, p.Name)
+	}
+	if want := []string{"failed", "passed long ago", "superseded long ago"}; !slices.Equal(names, want) {
+		t.Errorf("beyond the limit are %q, want %q", names, want)
+	}
+}

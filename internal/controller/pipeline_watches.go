@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -11,8 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -21,19 +18,15 @@ import (
 
 // SetupWithManager watches everything that the status of a DeliveryPipeline depends on.
 func (r *DeliveryPipelineReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
-	err := ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.DeliveryPipeline{}).
-		Named("deliverypipeline").
-		WithOptions(options).
-		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(r.ofEnvironment)).
-		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.ofOwners), builder.WithPredicates(ownersChange())).
-		Watches(&corev1.ServiceAccount{}, handler.EnqueueRequestsFromMapFunc(r.ofAccount), builder.OnlyMetadata).
-		Watches(&v1alpha1.Promotion{}, handler.EnqueueRequestsFromMapFunc(pipelineOf), builder.WithPredicates(finishes())).
-		Complete(reconcile.AsReconciler(mgr.GetClient(), r))
-	if err != nil {
-		return fmt.Errorf("set up the pipeline controller: %w", err)
-	}
-	return nil
+	return wiring{
+		name: "deliverypipeline", kind: &v1alpha1.DeliveryPipeline{}, reconciler: reconcile.AsReconciler(mgr.GetClient(), r),
+		watches: []watch{
+			{object: &v1alpha1.Environment{}, requests: r.ofEnvironment},
+			{object: &corev1.Namespace{}, requests: r.ofOwners, options: where(ownersChange())},
+			{object: &corev1.ServiceAccount{}, requests: r.ofAccount, options: []builder.WatchesOption{builder.OnlyMetadata}},
+			{object: &v1alpha1.Promotion{}, requests: pipelineOf, options: where(finishes())},
+		},
+	}.setUp(mgr, options)
 }
 
 func (r *DeliveryPipelineReconciler) ofEnvironment(ctx context.Context, object client.Object) []reconcile.Request {
@@ -49,16 +42,7 @@ func (r *DeliveryPipelineReconciler) ofAccount(ctx context.Context, object clien
 }
 
 func (r *DeliveryPipelineReconciler) find(ctx context.Context, by client.MatchingFields) []reconcile.Request {
-	var list v1alpha1.DeliveryPipelineList
-	if err := r.Gatherer.list(ctx, &list, by); err != nil {
-		log.FromContext(ctx).Error(err, "Could not map a change to DeliveryPipelines")
-		return nil
-	}
-	requests := make([]reconcile.Request, 0, len(list.Items))
-	for i := range list.Items {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-	}
-	return requests
+	return r.Gatherer.requests(ctx, &v1alpha1.DeliveryPipelineList{}, by, all)
 }
 
 func pipelineOf(_ context.Context, object client.Object) []reconcile.Request {

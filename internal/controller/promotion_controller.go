@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -104,18 +105,18 @@ func (r *PromotionReconciler) announce(ctx context.Context, p *v1alpha1.Promotio
 // place for it. The effect is tried again, less and less often, and at once when something changes.
 func showRefusal(status *v1alpha1.PromotionStatus, failure error) bool {
 	reason, message := v1alpha1.ReasonAdmissionRefused, failure.Error()
+	var where *performError
+	if !errors.As(failure, &where) {
+		return false
+	}
 	var refused refusal
 	switch {
 	case errors.As(failure, &refused):
 		reason = refused.Reason()
 	case errors.Is(failure, delivery.ErrPinPropagating):
-		reason = v1alpha1.ReasonPinPropagating
+		return saysPinPropagating(status, where.namespace)
 	case apierrors.IsForbidden(failure), apierrors.IsInvalid(failure):
 	default:
-		return false
-	}
-	var where *performError
-	if !errors.As(failure, &where) || reason == v1alpha1.ReasonPinPropagating {
 		return false
 	}
 	for i := range status.Environments {
@@ -127,4 +128,13 @@ func showRefusal(status *v1alpha1.PromotionStatus, failure error) bool {
 		}
 	}
 	return false
+}
+
+// saysPinPropagating says whether the plan found the pin late, and not only this very touch.
+func saysPinPropagating(status *v1alpha1.PromotionStatus, namespace string) bool {
+	return slices.ContainsFunc(status.Environments, func(p v1alpha1.EnvironmentProgress) bool {
+		return p.EnvironmentRef.Namespace == namespace && slices.ContainsFunc(p.Reasons, func(r v1alpha1.Reason) bool {
+			return r.Type == v1alpha1.ReasonPinPropagating
+		})
+	})
 }

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,8 +12,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -22,26 +19,19 @@ import (
 
 // SetupWithManager watches everything that a Promotion may wait for.
 func (r *PromotionReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
-	builder := ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.Promotion{}).
-		Named("promotion").
-		WithOptions(options).
-		Watches(&v1alpha1.Promotion{}, handler.EnqueueRequestsFromMapFunc(r.rivalsOf)).
-		Watches(&v1alpha1.DeliveryPipeline{}, handler.EnqueueRequestsFromMapFunc(r.ofPipeline)).
-		Watches(&v1alpha1.Approval{}, handler.EnqueueRequestsFromMapFunc(ofApproval)).
-		Watches(&v1alpha1.ReleaseRecord{}, handler.EnqueueRequestsFromMapFunc(r.ofRecord)).
-		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.throughNamespace)).
-		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(r.ofJob))
-	for _, object := range []client.Object{
-		&v1alpha1.Environment{}, &rbacv1.RoleBinding{}, &corev1.Pod{}, &corev1.Event{},
-		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{},
-	} {
-		builder = builder.Watches(object, handler.EnqueueRequestsFromMapFunc(r.inNamespace))
+	watches := []watch{
+		{object: &v1alpha1.Promotion{}, requests: r.rivalsOf},
+		{object: &v1alpha1.DeliveryPipeline{}, requests: r.ofPipeline},
+		{object: &v1alpha1.Approval{}, requests: ofApproval},
+		{object: &v1alpha1.ReleaseRecord{}, requests: r.ofRecord},
+		{object: &corev1.Namespace{}, requests: r.throughNamespace},
+		{object: &v1alpha1.Environment{}, requests: r.throughEnvironment},
+		{object: &batchv1.Job{}, requests: r.ofJob},
 	}
-	if err := builder.Complete(r); err != nil {
-		return fmt.Errorf("set up the promotion controller: %w", err)
-	}
-	return nil
+	watches = append(watches, each(r.inNamespace,
+		&rbacv1.RoleBinding{}, &corev1.Pod{}, &corev1.Event{},
+		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{})...)
+	return wiring{name: "promotion", kind: &v1alpha1.Promotion{}, reconciler: r, watches: watches}.setUp(mgr, options)
 }
 
 // inNamespace maps whatever lives in a namespace to the unfinished Promotions that go through it.
@@ -53,6 +43,12 @@ func (r *PromotionReconciler) inNamespace(ctx context.Context, object client.Obj
 // runs there.
 func (r *PromotionReconciler) throughNamespace(ctx context.Context, object client.Object) []reconcile.Request {
 	return append(r.through(ctx, object.GetName()), r.through(ctx, Unresolved)...)
+}
+
+// throughEnvironment maps an Environment to the Promotions that go through it, and to those that have yet to begin: one of
+// the same name may have to leave first.
+func (r *PromotionReconciler) throughEnvironment(ctx context.Context, object client.Object) []reconcile.Request {
+	return append(r.inNamespace(ctx, object), r.through(ctx, Unresolved)...)
 }
 
 func (r *PromotionReconciler) through(ctx context.Context, namespace string) []reconcile.Request {
@@ -101,19 +97,10 @@ func (r *PromotionReconciler) ofJob(ctx context.Context, object client.Object) [
 
 // find returns requests for the unfinished Promotions that an index holds under a value.
 func (r *PromotionReconciler) find(ctx context.Context, by client.MatchingFields) []reconcile.Request {
-	var list v1alpha1.PromotionList
-	if err := r.Gatherer.list(ctx, &list, by); err != nil {
-		// The cache is being started or stopped; what is missed here is looked at when it is whole.
-		log.FromContext(ctx).Error(err, "Could not map a change to Promotions")
-		return nil
-	}
-	var requests []reconcile.Request
-	for i := range list.Items {
-		if p := &list.Items[i]; p.Status.Outcome == "" {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p)})
-		}
-	}
-	return requests
+	return r.Gatherer.requests(ctx, &v1alpha1.PromotionList{}, by, func(object client.Object) bool {
+		p, ok := object.(*v1alpha1.Promotion)
+		return ok && p.Status.Outcome == ""
+	})
 }
 
 func without(requests []reconcile.Request, name string) []reconcile.Request {

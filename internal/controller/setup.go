@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -73,13 +74,15 @@ type Setup struct {
 	Registry *registry.Resolver
 	// Clock of the operator.
 	Clock clock.Clock
+	// KeepRecords is how long records stay at least; 0 for ever.
+	KeepRecords time.Duration
 	// Options makes the options of one controller; each needs a rate limiter of its own.
 	Options func() controller.Options
 }
 
 // WithManager adds the controllers to a manager.
 func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
-	if err := errors.Join(IndexFields(ctx, mgr.GetFieldIndexer()), IndexEnvironmentFields(ctx, mgr.GetFieldIndexer())); err != nil {
+	if err := IndexFields(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	c := mgr.GetClient()
@@ -91,7 +94,7 @@ func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
 	}
 	environments := &EnvironmentReconciler{
 		Client: c, APIReader: mgr.GetAPIReader(), Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,
-		Answers: &ImageAnswers{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
+		Answers: &ImageAnswers{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock}, KeepRecords: s.KeepRecords,
 	}
 	pipelines := &DeliveryPipelineReconciler{Client: c, Gatherer: gatherer, Clock: s.Clock}
 	return errors.Join(

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/promotion"
+	"github.com/sluice-dev/sluice/internal/refusal"
 )
 
 // FieldManager is the name under which the API server notes what Sluice wrote.
@@ -27,7 +28,8 @@ type Patcher interface {
 }
 
 // Applier writes what a release needs into a namespace. It only patches, so that it never writes back what a cache left
-// out, and every write has a precondition: a conflict passes through for apierrors.IsConflict.
+// out, and every write has a precondition: a conflict passes through for apierrors.IsConflict. What the API server refuses is
+// a *refusal.Error.
 type Applier struct {
 	// Client that writes.
 	Client Patcher
@@ -42,7 +44,7 @@ func (a *Applier) Pin(ctx context.Context, pin promotion.Pin) error {
 		Annotations:     nullWhereEmpty(pin.Copy.Annotations()),
 	}
 	if err := a.patch(ctx, namespace, patch); err != nil {
-		return explain(err, "pin in Namespace %s", pin.Namespace)
+		return refusal.Explain(err, v1alpha1.ReasonAdmissionRefused, "pin in Namespace %s", pin.Namespace)
 	}
 	return nil
 }
@@ -63,7 +65,7 @@ func (a *Applier) Touch(ctx context.Context, touch promotion.Touch) error {
 		Annotations:     map[string]*string{v1alpha1.ReleaseAnnotation: &touch.Release},
 	}
 	if err := a.patch(ctx, workload, patch); err != nil {
-		return explain(err, "%s", what)
+		return refusal.Explain(err, v1alpha1.ReasonAdmissionRefused, "%s", what)
 	}
 	if difference := compare(podSpec(workload), touch.Images); difference != "" {
 		return fmt.Errorf("%s: %w: %s", what, ErrPinPropagating, difference)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/promotion"
+	"github.com/sluice-dev/sluice/internal/refusal"
 )
 
 // recorder is an API server that notes a patch, and answers with a pod template or an error.
@@ -101,7 +102,7 @@ func TestPinOnAServer(t *testing.T) {
 	if ns.Labels[v1alpha1.LockLabel] != string(v1alpha1.LockAudit) {
 		t.Errorf("want the lock written, got %v", ns.Labels)
 	}
-	if err := (&Applier{Client: c}).Pin(context.Background(), pin); !apierrors.IsConflict(err) || errors.Is(err, ErrRefused) {
+	if err := (&Applier{Client: c}).Pin(context.Background(), pin); !apierrors.IsConflict(err) || errors.Is(err, refusal.ErrRefused) {
 		t.Errorf("want a conflict to pass through, as the Namespace changed since it was read, got %v", err)
 	}
 }
@@ -184,7 +185,7 @@ func TestTouchErrors(t *testing.T) {
 			if errors.As(err, &refused) {
 				reason = refused.Reason()
 			}
-			if reason != c.refusal || errors.Is(err, ErrRefused) != (c.refusal != "") || apierrors.IsConflict(err) != c.conflict {
+			if reason != c.refusal || errors.Is(err, refusal.ErrRefused) != (c.refusal != "") || apierrors.IsConflict(err) != c.conflict {
 				t.Errorf("want refusal %q, conflict %v; got refusal %q of %v", c.refusal, c.conflict, reason, err)
 			}
 			if !errors.Is(err, c.err) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "touch Deployment shop-prod-eu/web") {

@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-dev/sluice/internal/podproblem"
 )
 
 const (
@@ -181,6 +183,6 @@ func makeFailure(name, about, message string, last metav1.Time) corev1.Event {
 	return corev1.Event{
 		ObjectMeta:     meta(name),
 		InvolvedObject: corev1.ObjectReference{UID: types.UID(about)},
-		Reason:         reasonFailedCreate, Message: message, LastTimestamp: last,
+		Reason:         podproblem.FailedCreate, Message: message, LastTimestamp: last,
 	}
 }

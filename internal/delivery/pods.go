@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/sluice-dev/sluice/internal/podproblem"
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
@@ -62,10 +63,8 @@ func statuses(pod *corev1.Pod) []corev1.ContainerStatus {
 
 // podProblem says why a pod is not ready, as far as its status shows.
 func podProblem(pod *corev1.Pod) string {
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-			return problemText(c.Reason, c.Message)
-		}
+	if problem := podproblem.Unschedulable(pod); problem != "" {
+		return problem
 	}
 	for _, s := range statuses(pod) {
 		if problem := containerProblem(s); problem != "" {
@@ -75,23 +74,10 @@ func podProblem(pod *corev1.Pod) string {
 	return ""
 }
 
-// Reasons that the kubelet gives for a container that waits; the API has no constants for them.
-const (
-	waitingCreating     = "ContainerCreating"
-	waitingInitializing = "PodInitializing"
-	waitingErrImagePull = "ErrImagePull"
-	waitingPullBackOff  = "ImagePullBackOff"
-	waitingCrashBackOff = "CrashLoopBackOff"
-)
-
 func containerProblem(s corev1.ContainerStatus) string {
-	if waiting := s.State.Waiting; waiting != nil {
-		switch waiting.Reason {
-		case "", waitingCreating, waitingInitializing, waitingCrashBackOff:
-		case waitingErrImagePull, waitingPullBackOff:
-			return problemText(waitingPullBackOff, pullError(waiting.Message))
-		default:
-			return problemText(waiting.Reason, waiting.Message)
+	if waiting := s.State.Waiting; waiting != nil && waiting.Reason != podproblem.CrashLoopBackOff {
+		if problem := podproblem.Waiting(waiting); problem != "" {
+			return problem
 		}
 	}
 	return crashProblem(s)
@@ -105,24 +91,12 @@ func crashProblem(s corev1.ContainerStatus) string {
 		ended = s.LastTerminationState.Terminated
 	}
 	waiting := s.State.Waiting
-	backOff := waiting != nil && waiting.Reason == waitingCrashBackOff
+	backOff := waiting != nil && waiting.Reason == podproblem.CrashLoopBackOff
 	switch {
 	case ended != nil && (backOff || s.RestartCount > 0 && !s.Ready && ended.ExitCode != 0):
-		return problemText(waitingCrashBackOff, fmt.Sprintf("container %s ended with %s", s.Name, exit(ended)))
+		return podproblem.Text(podproblem.CrashLoopBackOff, fmt.Sprintf("container %s ended with %s", s.Name, podproblem.Exit(ended)))
 	case backOff:
-		return problemText(waitingCrashBackOff, waiting.Message)
+		return podproblem.Text(podproblem.CrashLoopBackOff, waiting.Message)
 	}
 	return ""
-}
-
-// exit says how a container ended. The kubelet's "Error" and "Completed" add nothing to the code.
-func exit(ended *corev1.ContainerStateTerminated) string {
-	text := fmt.Sprintf("exit code %d", ended.ExitCode)
-	if ended.Reason != "" && ended.Reason != "Error" && ended.Reason != "Completed" {
-		text += " (" + ended.Reason + ")"
-	}
-	if ended.Message != "" {
-		text += ": " + ended.Message
-	}
-	return text
 }

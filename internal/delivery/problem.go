@@ -1,58 +1,17 @@
 package delivery
 
 import (
-	"regexp"
 	"strconv"
-	"strings"
-	"time"
-	"unicode"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-)
 
-// reasonFailedCreate is what controllers report when the API server refuses a pod.
-const reasonFailedCreate = "FailedCreate"
+	"github.com/sluice-dev/sluice/internal/podproblem"
+)
 
 // revisionAnnotation on a Deployment's ReplicaSets counts up; the highest is the current one.
 const revisionAnnotation = "deployment.kubernetes.io/revision"
-
-// maxProblem bounds a text that others wrote and that ends up in a status.
-const maxProblem = 512
-
-// problemText puts a reason and a message of others in one line, short and without control characters.
-func problemText(reason, message string) string {
-	text := reason
-	if message != "" {
-		text += ": " + message
-	}
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if runes := []rune(text); len(runes) > maxProblem {
-		return string(runes[:maxProblem-3]) + "..."
-	}
-	return text
-}
-
-// pullError is what went wrong, without the kubelet's preamble: it alternates between ErrImagePull with the error and
-// ImagePullBackOff with the preamble and the error, and a status must not change with that.
-func pullError(message string) string {
-	if _, cause, found := strings.Cut(message, ": "+waitingErrImagePull+": "); found {
-		return cause
-	}
-	return message
-}
-
-// generatedPod matches the name of a pod in an error, with the random end that differs at every try.
-var generatedPod = regexp.MustCompile(`(pods "[^"]*-)[a-z0-9]{5}"`)
-
-// combined is what the recorder of events writes before the message once there were many alike.
-const combined = "(combined from similar events): "
-
-// createError takes out of a refusal what changes from try to try.
-func createError(message string) string {
-	return generatedPod.ReplaceAllString(strings.TrimPrefix(message, combined), `$1*"`)
-}
 
 // problem is the newest refusal of a pod of this owner, unless no pod is missing or one was made since.
 func (x index) problem(owner types.UID, missing bool) string {
@@ -61,11 +20,11 @@ func (x index) problem(owner types.UID, missing bool) string {
 		return ""
 	}
 	for _, pod := range x.pods[owner] {
-		if pod.CreationTimestamp.After(eventTime(failure)) {
+		if pod.CreationTimestamp.After(podproblem.LastSeen(failure)) {
 			return ""
 		}
 	}
-	return problemText(failure.Reason, createError(failure.Message))
+	return podproblem.Refused(failure.Reason, failure.Message)
 }
 
 // deploymentProblem looks at the current ReplicaSet. Its condition says the same as the event, and outlives it.
@@ -79,7 +38,7 @@ func (x index) deploymentProblem(d *appsv1.Deployment) string {
 	}
 	for _, c := range rs.Status.Conditions {
 		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
-			return problemText(c.Reason, createError(c.Message))
+			return podproblem.Refused(c.Reason, c.Message)
 		}
 	}
 	return ""
@@ -110,29 +69,9 @@ func newestFailures(events []corev1.Event) map[types.UID]*corev1.Event {
 	for i := range events {
 		e := &events[i]
 		known := newest[e.InvolvedObject.UID]
-		if e.Reason == reasonFailedCreate && (known == nil || newerEvent(e, known)) {
+		if e.Reason == podproblem.FailedCreate && (known == nil || podproblem.Newer(e, known)) {
 			newest[e.InvolvedObject.UID] = e
 		}
 	}
 	return newest
-}
-
-// newerEvent falls back on names, so that the order in which events are listed decides nothing.
-func newerEvent(a, b *corev1.Event) bool {
-	if !eventTime(a).Equal(eventTime(b)) {
-		return eventTime(a).After(eventTime(b))
-	}
-	return a.Name > b.Name
-}
-
-// eventTime is when an event was last seen; which field says so depends on the client that reported it.
-func eventTime(e *corev1.Event) time.Time {
-	last := e.LastTimestamp.Time
-	if e.EventTime.After(last) {
-		last = e.EventTime.Time
-	}
-	if e.Series != nil && e.Series.LastObservedTime.After(last) {
-		last = e.Series.LastObservedTime.Time
-	}
-	return last
 }

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -143,12 +142,5 @@ func TestCreationProblemOfOthers(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
-	}
-}
-
-func TestProblemTextIsShort(t *testing.T) {
-	got := problemText("R", strings.Repeat("ä", 2*maxProblem))
-	if n := len([]rune(got)); n != maxProblem || !strings.HasSuffix(got, "...") {
-		t.Errorf("want %d characters that end in dots, got %d", maxProblem, n)
 	}
 }

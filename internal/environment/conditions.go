@@ -72,7 +72,7 @@ func (d *decision) adopted() metav1.Condition {
 	messages := map[string]string{
 		v1alpha1.ReasonAdopted:    "what ran before is known by digest",
 		v1alpha1.ReasonNothingRan: "nothing of an admitted pipeline ran before",
-		v1alpha1.ReasonRestored:   "what the Namespace enforces, or the records say, was taken up again",
+		v1alpha1.ReasonRestored:   "what the Namespace enforces, or records and Promotions say, was taken up again",
 	}
 	return v1alpha1.NewCondition(v1alpha1.ConditionAdopted, metav1.ConditionTrue, reason, messages[reason])
 }

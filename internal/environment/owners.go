@@ -17,28 +17,35 @@ func (d *decision) admits(pipeline, repository string) bool {
 	return promotion.Admission(d.snapshot.Environment, nil, ref, []string{repository}).Type == ""
 }
 
-// restore takes the enforced copy from the records where the Namespace lost all of it, in a restore from a backup, say.
-// A copy that is there in part is left to adoption: records may be older than what runs.
+// restore takes the enforced copy from the records where the Namespace lost all of it, in a restore from a backup, say; and
+// from the pipeline's Promotions where the records went with the Namespace, which was deleted and made anew. So what runs
+// there by then is not adopted: it may be anything. A copy that is there in part is left to adoption: records may be older
+// than what runs.
 func (d *decision) restore() {
-	if d.was.Lock != "" || len(d.was.Owners)+len(d.was.Pins)+len(d.was.Images) > 0 {
+	if !d.was.Untouched() {
 		return
 	}
-	for _, record := range d.stableRecords() {
-		owner := keyOf(record.Spec.PipelineRef.Namespace, record.Spec.PipelineRef.Name)
-		for _, image := range record.Spec.Images {
-			if d.want.Owners[image.Repository] != "" || !d.admits(owner, image.Repository) {
+	for _, release := range append(d.recordedReleases(), d.promotedReleases()...) {
+		for _, image := range release.images {
+			if d.want.Owners[image.Repository] != "" || !d.admits(release.owner, image.Repository) {
 				continue
 			}
 			d.restored = true
-			d.want.Owners[image.Repository] = owner
+			d.want.Owners[image.Repository] = release.owner
 			d.want.Pins[image.Repository] = image.Reference()
 			d.allow(image.Reference())
 		}
 	}
 }
 
-// stableRecords returns the newest good record of each pipeline, the newest of all first.
-func (d *decision) stableRecords() []*v1alpha1.ReleaseRecord {
+// lastRelease is what a pipeline, as namespace/name, ran here last.
+type lastRelease struct {
+	owner  string
+	images []v1alpha1.Image
+}
+
+// recordedReleases are those of the newest good record of each pipeline, the newest of all first.
+func (d *decision) recordedReleases() []lastRelease {
 	var stable []*v1alpha1.ReleaseRecord
 	for _, records := range d.records {
 		if r := promotion.Stable(records, d.namespace()); r != nil {
@@ -48,7 +55,25 @@ func (d *decision) stableRecords() []*v1alpha1.ReleaseRecord {
 	slices.SortFunc(stable, func(a, b *v1alpha1.ReleaseRecord) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
-	return stable
+	releases := make([]lastRelease, 0, len(stable))
+	for _, r := range stable {
+		releases = append(releases, lastRelease{keyOf(r.Spec.PipelineRef.Namespace, r.Spec.PipelineRef.Name), r.Spec.Images})
+	}
+	return releases
+}
+
+// promotedReleases are those of the Promotion that passed here last, of each pipeline that has no record here.
+func (d *decision) promotedReleases() []lastRelease {
+	var releases []lastRelease
+	for _, p := range d.pipelines {
+		own := slices.DeleteFunc(slices.Clone(d.snapshot.Promotions), func(other *v1alpha1.Promotion) bool {
+			return other.Namespace != p.Namespace || other.Spec.PipelineRef.Name != p.Name
+		})
+		if last := promotion.LastPassed(own, d.namespace()); last != nil && len(d.records[pipelineKey(p)]) == 0 {
+			releases = append(releases, lastRelease{pipelineKey(p), last.Status.Images})
+		}
+	}
+	return releases
 }
 
 // assignOwners lets go of repositories that the Environment no longer admits. Until then a repository stays its owner's,

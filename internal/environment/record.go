@@ -41,12 +41,12 @@ func (d *decision) complete(p *v1alpha1.DeliveryPipeline) bool {
 	return adopted || d.lacksRecord(key)
 }
 
-// lacksRecord says whether a pipeline owns pins and has no record at all: what hindered its adoption went away, or it
-// took the repositories over. Never while its entry says that a promotion was here: what that left is no adoption.
+// lacksRecord says whether a pipeline owns pins and has no record at all: what hindered its adoption went away, it took the
+// repositories over, or its records went with a Namespace that was made anew. Never while its entry says that a promotion was here: what that left is no adoption.
 func (d *decision) lacksRecord(pipeline string) bool {
 	entry := d.entry(pipeline)
 	touched := entry != nil && (entry.State != v1alpha1.DeliveryCurrent || entry.PromotionRef.UID != "" || entry.ReleaseHash != "")
-	return !touched && d.before(v1alpha1.ConditionAdopted) != nil && len(d.records[pipeline]) == 0
+	return !touched && (d.restored || d.before(v1alpha1.ConditionAdopted) != nil) && len(d.records[pipeline]) == 0
 }
 
 // adoptedImages are the pipeline's images that have one digest: the adopted ones, and of those owned before what the

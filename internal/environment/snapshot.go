@@ -27,6 +27,8 @@ type Snapshot struct {
 	Sightings []Sighting
 	// Records of the namespace, of all pipelines.
 	Records []*v1alpha1.ReleaseRecord
+	// Promotions of the pipelines, where the Namespace enforces nothing; nil elsewhere.
+	Promotions []*v1alpha1.Promotion
 	// Answers of registries.
 	Answers map[Question]Answer
 	// NextAnswer is when a registry that failed is asked again; zero where none failed.

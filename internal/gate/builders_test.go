@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/podproblem"
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
@@ -145,6 +146,6 @@ func makeFailure(name, about, message string, last metav1.Time) corev1.Event {
 	return corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Name: name},
 		InvolvedObject: corev1.ObjectReference{UID: types.UID(about)},
-		Reason:         reasonFailedCreate, Message: message, LastTimestamp: last,
+		Reason:         podproblem.FailedCreate, Message: message, LastTimestamp: last,
 	}
 }

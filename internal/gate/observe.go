@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/podproblem"
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
@@ -103,12 +104,12 @@ func failure(job *batchv1.Job, failed *batchv1.JobCondition, pod *corev1.Pod, ev
 	}
 	ended := terminated(pod)
 	if ended == nil || !began(ended) {
-		return promotion.RunInconclusive, oneLine("the test did not start" + because(pod, ended))
+		return promotion.RunInconclusive, podproblem.OneLine("the test did not start" + because(pod, ended))
 	}
 	if ended.ExitCode == 0 {
-		return promotion.RunInconclusive, oneLine("the test ended with exit code 0, but its Job failed: " + failed.Message)
+		return promotion.RunInconclusive, podproblem.OneLine("the test ended with exit code 0, but its Job failed: " + failed.Message)
 	}
-	return promotion.RunFailed, oneLine(exit(ended) + evicted(pod))
+	return promotion.RunFailed, podproblem.OneLine(podproblem.Exit(ended) + evicted(pod))
 }
 
 // overdue tells a test that was too slow from one that nobody let start.
@@ -118,10 +119,10 @@ func overdue(job *batchv1.Job, pod *corev1.Pod, events []corev1.Event) (promotio
 		return promotion.RunFailed, fmt.Sprintf("did not end within %d s", limit)
 	}
 	if pod != nil {
-		return promotion.RunInconclusive, oneLine(fmt.Sprintf("did not start within %d s", limit) + because(pod, nil))
+		return promotion.RunInconclusive, podproblem.OneLine(fmt.Sprintf("did not start within %d s", limit) + because(pod, nil))
 	}
 	if refused := createProblem(job, events); refused != "" {
-		return promotion.RunInconclusive, oneLine(fmt.Sprintf("did not start within %d s: %s", limit, refused))
+		return promotion.RunInconclusive, podproblem.OneLine(fmt.Sprintf("did not start within %d s: %s", limit, refused))
 	}
 	return promotion.RunInconclusive, fmt.Sprintf("did not end within %d s, and no pod is left to tell whether it began", limit)
 }
@@ -169,7 +170,7 @@ func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 func because(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
 	text := podProblem(pod)
 	if ended != nil && ended.Reason != "" {
-		text = reasoned(ended.Reason, ended.Message)
+		text = podproblem.Text(ended.Reason, ended.Message)
 	}
 	if text == "" {
 		return ""
@@ -177,24 +178,12 @@ func because(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
 	return ": " + text
 }
 
-// exit says how the test ended. What it wrote to its termination log is its own account, and adds to the code only.
-func exit(ended *corev1.ContainerStateTerminated) string {
-	text := fmt.Sprintf("exit code %d", ended.ExitCode)
-	if ended.Reason != "" && ended.Reason != "Error" {
-		text += " (" + ended.Reason + ")"
-	}
-	if ended.Message != "" {
-		text += ": " + ended.Message
-	}
-	return text
-}
-
 // evicted tells of a pod that the kubelet ended, such as one that wrote more than it may.
 func evicted(pod *corev1.Pod) string {
 	if pod.Status.Reason == "" {
 		return ""
 	}
-	return ", " + reasoned(pod.Status.Reason, pod.Status.Message)
+	return ", " + podproblem.Text(pod.Status.Reason, pod.Status.Message)
 }
 
 // runningImage is what the kubelet says the test ran, as repository@digest. Empty where it does not say, or names the

@@ -1,9 +1,7 @@
 package gate
 
 import (
-	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -182,24 +180,5 @@ func TestObserveProgress(t *testing.T) {
 		{"somebody suspended it", makeJob().Suspended(), nil, nil, promotion.RunWaiting, "Suspended: somebody set spec.suspend of Job sl-0123456789abcdef0123"},
 	} {
 		t.Run(o.reason, func(t *testing.T) { o.check(t, func(r promotion.Run) string { return r.Problem }) })
-	}
-}
-
-func TestEventTime(t *testing.T) {
-	series := makeFailure("a", "job-1", "", after(1))
-	series.Series = &corev1.EventSeries{LastObservedTime: metav1.NewMicroTime(after(3).Time)}
-	newStyle := makeFailure("b", "job-1", "", metav1.Time{})
-	newStyle.EventTime = metav1.NewMicroTime(after(2).Time)
-	old := makeFailure("c", "job-1", "", after(1))
-	got := []bool{newerEvent(&series, &newStyle), newerEvent(&newStyle, &old), newerEvent(&old, &series)}
-	if want := []bool{true, true, false}; !reflect.DeepEqual(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-func TestOneLineIsShort(t *testing.T) {
-	got := oneLine(strings.Repeat("ä", 2*maxText))
-	if n := len([]rune(got)); n != maxText || !strings.HasSuffix(got, "...") {
-		t.Errorf("want %d characters that end in dots, got %d", maxText, n)
 	}
 }

@@ -16,14 +16,15 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/promotion"
+	"github.com/sluice-dev/sluice/internal/refusal"
 )
 
 var jobs = schema.GroupResource{Group: "batch", Resource: "jobs"}
 
-// refusal is the Reason of an error, as a caller finds it without knowing this package's types.
-func refusal(err error) string {
+// refusedFor is the Reason of an error, as a caller finds it without knowing this package's types.
+func refusedFor(err error) string {
 	var refused interface{ Reason() string }
-	if errors.As(err, &refused) && errors.Is(err, ErrRefused) {
+	if errors.As(err, &refused) && errors.Is(err, refusal.ErrRefused) {
 		return refused.Reason()
 	}
 	return ""
@@ -57,7 +58,7 @@ func TestStart(t *testing.T) {
 			}
 			server := builder.Build()
 			err := (&Runner{Client: server}).Start(context.Background(), start)
-			if refusal(err) != c.refusal || (err == nil) != (c.refusal == "") {
+			if refusedFor(err) != c.refusal || (err == nil) != (c.refusal == "") {
 				t.Fatalf("want refusal %q, got %v", c.refusal, err)
 			}
 			if err != nil && !strings.Contains(err.Error(), "Job shop-test/sl-0123456789abcdef0123") {
@@ -88,8 +89,8 @@ func TestStartRefused(t *testing.T) {
 				Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return c.err },
 			}).Build()
 			err := (&Runner{Client: server}).Start(context.Background(), makeStart().Obj())
-			if !errors.Is(err, c.err) || refusal(err) != c.refusal {
-				t.Errorf("want refusal %q, got %q of %v", c.refusal, refusal(err), err)
+			if !errors.Is(err, c.err) || refusedFor(err) != c.refusal {
+				t.Errorf("want refusal %q, got %q of %v", c.refusal, refusedFor(err), err)
 			}
 		})
 	}
@@ -101,7 +102,7 @@ func TestStartScenario35RefusesBeforeItWrites(t *testing.T) {
 	}).Obj()
 	server := fake.NewClientBuilder().Build()
 	err := (&Runner{Client: server}).Start(context.Background(), start)
-	if refusal(err) != v1alpha1.ReasonGateNotAllowed {
+	if refusedFor(err) != v1alpha1.ReasonGateNotAllowed {
 		t.Errorf("want it refused, got %v", err)
 	}
 	var list batchv1.JobList
@@ -117,7 +118,7 @@ func TestStartCannotRecogniseYet(t *testing.T) {
 		},
 	}).Build()
 	err := (&Runner{Client: server}).Start(context.Background(), makeStart().Obj())
-	if err == nil || refusal(err) != "" {
+	if err == nil || refusedFor(err) != "" {
 		t.Errorf("want an error to try again after: the cache lags behind, got %v", err)
 	}
 }
@@ -147,7 +148,7 @@ func TestStop(t *testing.T) {
 				},
 			}).Build()
 			err := (&Runner{Client: server}).Stop(context.Background(), stop)
-			if (err != nil) != c.fails || refusal(err) != c.refusal {
+			if (err != nil) != c.fails || refusedFor(err) != c.refusal {
 				t.Errorf("want an error %v, refusal %q; got %v", c.fails, c.refusal, err)
 			}
 			if deleted.GetName() != stop.Job || deleted.GetNamespace() != stop.Namespace || *options.PropagationPolicy != metav1.DeletePropagationBackground {

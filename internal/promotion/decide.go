@@ -45,6 +45,9 @@ func (d *decision) decide() {
 	if d.status.StartTime == nil {
 		d.status.StartTime = d.now()
 	}
+	if d.usedBefore() {
+		return
+	}
 	if !d.resolve() {
 		d.waitUnresolved()
 		return

@@ -94,7 +94,7 @@ func (v *visit) bringIn(releaseHash string, images []v1alpha1.Image) []v1alpha1.
 		}
 		if touch, needed := v.touch(w, TouchValue(releaseHash, v.uid()), images); needed {
 			v.do(touch)
-			reasons = append(reasons, rollingOut(w, v.namespace()))
+			reasons = append(reasons, touching(w, TouchValue(releaseHash, v.uid()), v.namespace()))
 			continue
 		}
 		reasons = append(reasons, rolloutOf(w, images, v.namespace())...)

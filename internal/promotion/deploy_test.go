@@ -85,6 +85,26 @@ func TestScenario41TouchedAgainWhereThePinWasNotSeen(t *testing.T) {
 	}
 }
 
+func TestScenario41APinThatStaysAwayIsNamed(t *testing.T) {
+	w := devOnly(t)
+	w.stale["shop-dev"] = 100
+	p := w.get("checkout-v2")
+	for pass, want := range []string{"RollingOut", "RollingOut", "PinPropagating", "PinPropagating"} {
+		w.decide(p)
+		if got := reasonTypes(w.at("checkout-v2", "dev")); !slices.Equal(got, []string{want}) {
+			t.Errorf("pass %d after the claim says %v, want %s: the first touch is often early", pass, got, want)
+		}
+	}
+	before := p.Status.DeepCopy()
+	if w.decide(p); !sameStatus(*before, p.Status) {
+		t.Errorf("each try says something else: %s, then %s", before.Message, p.Status.Message)
+	}
+	w.stale["shop-dev"] = 0
+	if got := w.run().get("checkout-v2").Status.Outcome; got != v1alpha1.OutcomeSucceeded {
+		t.Errorf("outcome %q", got)
+	}
+}
+
 // Each case changes the one workload once it was touched.
 func TestRollouts(t *testing.T) {
 	old := func(w *promotion.Workload) { w.Settled = true } // its pods run v1 still

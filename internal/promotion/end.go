@@ -30,6 +30,11 @@ func (d *decision) outcome(visits []*visit) v1alpha1.PromotionOutcome {
 			causes[v.progress.Cause] = true
 		}
 	}
+	return gravest(causes)
+}
+
+// gravest is the outcome that the gravest of some causes stands for.
+func gravest(causes map[v1alpha1.EnvironmentCause]bool) v1alpha1.PromotionOutcome {
 	for _, o := range []struct {
 		cause   v1alpha1.EnvironmentCause
 		outcome v1alpha1.PromotionOutcome

@@ -87,6 +87,11 @@ func (c EnforcedCopy) Annotations() map[string]string {
 	}
 }
 
+// Untouched says whether a Namespace enforces nothing yet: it is new, or lost all of it in a restore from a backup.
+func (c EnforcedCopy) Untouched() bool {
+	return c.Lock == "" && len(c.Owners)+len(c.Pins)+len(c.Images) == 0
+}
+
 // Equal says whether two copies enforce the same.
 func (c EnforcedCopy) Equal(other EnforcedCopy) bool {
 	return maps.Equal(c.Labels(), other.Labels()) && maps.Equal(c.Annotations(), other.Annotations())

@@ -14,16 +14,16 @@ import (
 func Newest(records []*v1alpha1.ReleaseRecord, match func(*v1alpha1.ReleaseRecord) bool) *v1alpha1.ReleaseRecord {
 	var found *v1alpha1.ReleaseRecord
 	for _, r := range records {
-		if match(r) && (found == nil || compareRecords(r, found) > 0) {
+		if match(r) && (found == nil || CompareRecords(r, found) > 0) {
 			found = r
 		}
 	}
 	return found
 }
 
-// compareRecords orders records from old to new: by their sequence within a pipeline and environment, else by age.
+// CompareRecords orders records from old to new: by their sequence within a pipeline and environment, else by age.
 // Creation times are no more exact than a second, and are new after a restore.
-func compareRecords(a, b *v1alpha1.ReleaseRecord) int {
+func CompareRecords(a, b *v1alpha1.ReleaseRecord) int {
 	if a.Namespace == b.Namespace && a.Spec.Sequence != b.Spec.Sequence {
 		return cmp.Compare(a.Spec.Sequence, b.Spec.Sequence)
 	}

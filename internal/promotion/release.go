@@ -17,6 +17,9 @@ func (d *decision) resolve() bool {
 		return true
 	}
 	images, reason := d.findImages()
+	if former := d.formerAtWork(); former.Type != "" {
+		reason = former
+	}
 	if reason.Type != "" {
 		d.unresolved = &reason
 		return false

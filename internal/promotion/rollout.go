@@ -78,3 +78,15 @@ func rollingOut(w Workload, namespace string) v1alpha1.Reason {
 	return v1alpha1.NewReason(v1alpha1.ReasonRollingOut, "%s %s is rolling out; kubectl rollout status %s/%s -n %s",
 		w.Kind, w.Name, strings.ToLower(w.Kind), w.Name, namespace)
 }
+
+// touching says what a workload that does not carry the release yet waits for. The first touch is often some
+// milliseconds ahead of the pin, and is repeated at once: not worth a status write. Where the second left other images
+// too, it can be seen.
+func touching(w Workload, release, namespace string) v1alpha1.Reason {
+	if !strings.HasPrefix(w.Release, release+":") {
+		return rollingOut(w, namespace)
+	}
+	return v1alpha1.NewReason(v1alpha1.ReasonPinPropagating,
+		"%s %s was touched, and the API server did not write the release into it: the pin of %s has not reached it yet; it is tried again. If this lasts, the platform team looks whether the policy is there: kubectl get mutatingadmissionpolicies,mutatingadmissionpolicybindings sluice-pin",
+		w.Kind, w.Name, namespace)
+}

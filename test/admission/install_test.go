@@ -21,11 +21,11 @@ import (
 // The installation of TestMain, over again: nothing is refused, and nothing changes.
 func TestScenario30InstallingAgain(t *testing.T) {
 	for range 2 {
-		if err := install(t.Context(), plane.Kubeconfig); err != nil {
+		if err := plane.Install(t.Context(), config()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if difference, err := kubectl(t.Context(), plane.Kubeconfig, "diff", "-k", config("default")); err != nil {
+	if difference, err := kubectl(t.Context(), "diff", "-k", config("default")); err != nil {
 		t.Fatalf("%v\n%s", err, difference)
 	}
 }
@@ -33,7 +33,7 @@ func TestScenario30InstallingAgain(t *testing.T) {
 // config/default holds no CRD, and config/crd no policy: no policy is applied before its CRD is established.
 func TestScenario30Order(t *testing.T) {
 	for folder, never := range map[string]string{"default": "kind: CustomResourceDefinition", "crd": "AdmissionPolicy"} {
-		rendered, err := kubectl(t.Context(), plane.Kubeconfig, "kustomize", config(folder))
+		rendered, err := kubectl(t.Context(), "kustomize", config(folder))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,12 +172,12 @@ func TestTheOperatorsRights(t *testing.T) {
 // The complete example applies, people have the rights that its comments promise, and its Approval fits what waits.
 func TestSamples(t *testing.T) {
 	ctx := t.Context()
-	if output, err := kubectl(ctx, plane.Kubeconfig, "apply", "-k", config("samples")); err != nil {
+	if output, err := kubectl(ctx, "apply", "-k", config("samples")); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	asDeveloper := []string{"--as=dave", "--as-group=shop-developers"}
 	eventually(t, func() error {
-		_, err := kubectl(ctx, plane.Kubeconfig, append(asDeveloper, "create", "-f", config("samples", "promotion.yaml"))...)
+		_, err := kubectl(ctx, append(asDeveloper, "create", "-f", config("samples", "promotion.yaml"))...)
 		return err
 	})
 	promotion := &v1alpha1.Promotion{}

@@ -116,7 +116,7 @@ func TestScenario20TheWarningComesAgain(t *testing.T) {
 	deployment := MakePod(api+":v1").Deployment(namespace, "api")
 	create(t, deployment)
 	for range 3 {
-		output, err := kubectl(t.Context(), plane.Kubeconfig, "set", "image", "-n", namespace, "deployment/api", "c="+api+":evil")
+		output, err := kubectl(t.Context(), "set", "image", "-n", namespace, "deployment/api", "c="+api+":evil")
 		if err != nil || !strings.Contains(output, notAsAsked+"c: :evil -> "+current) {
 			t.Fatalf("%v: no warning in %q", err, output)
 		}

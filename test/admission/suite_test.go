@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -23,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
-	"github.com/sluice-dev/sluice/hack/cluster/versions"
 	"github.com/sluice-dev/sluice/test/controlplane"
 )
 
@@ -59,7 +57,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
-	if err := install(ctx, plane.Kubeconfig); err != nil {
+	if err := plane.Install(ctx, config()); err != nil {
 		return 1, err
 	}
 	httpClient, err := rest.HTTPClientFor(plane.Config)
@@ -79,80 +77,25 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// install does what config/default/kustomization.yaml tells a user to do.
-func install(ctx context.Context, kubeconfig string) error {
-	for _, args := range [][]string{
-		{"apply", "-k", config("crd")},
-		{"wait", "--for=condition=Established", "--timeout=60s", "crd", "-l", "app.kubernetes.io/part-of=sluice"},
-		{"apply", "-k", config("default")},
-	} {
-		if _, err := kubectl(ctx, kubeconfig, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // config returns the path of a folder or file of config/.
 func config(path ...string) string {
 	return filepath.Join(append([]string{"..", "..", "config"}, path...)...)
 }
 
-// kubectl runs the kubectl of the cluster's version, and returns what it printed.
-func kubectl(ctx context.Context, kubeconfig string, args ...string) (string, error) {
-	binary, err := kubectlPath()
-	if err != nil {
-		return "", err
-	}
-	command := exec.CommandContext(ctx, binary, append([]string{"--kubeconfig", kubeconfig}, args...)...)
-	output, err := command.CombinedOutput()
-	if err != nil {
-		return string(output), fmt.Errorf("kubectl %v: %w\n%s", args, err, output)
-	}
-	return string(output), nil
-}
+// kubectl runs the kubectl of the cluster's version as the administrator, and returns what it printed.
+func kubectl(ctx context.Context, args ...string) (string, error) { return plane.Kubectl(ctx, args...) }
 
-// kubectlPath finds kubectl where test/controlplane finds the other binaries.
-func kubectlPath() (string, error) {
-	path := filepath.Join(os.Getenv("SLUICE_BIN_DIR"), "kubectl")
-	if os.Getenv("SLUICE_BIN_DIR") == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
-		path = filepath.Join(cache, "sluice", "kubernetes-"+versions.Kubernetes(), "bin", "kubectl")
-	}
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%w; run `make binaries`, or set SLUICE_BIN_DIR to a directory that holds it", err)
-	}
-	return path, nil
-}
-
-// until polls check until it returns nil, and returns its last error where that never happens.
+// until looks again until check returns nil, and returns its last error where that never happens.
 func until(ctx context.Context, check func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not within %s: %w", patience, err)
-		case <-tick.C:
-		}
-	}
+	return controlplane.Until(ctx, "the API server", check)
 }
 
 // eventually fails the test unless check returns nil in time.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	if err := until(t.Context(), check); err != nil {
-		t.Fatal(err)
-	}
+	controlplane.Eventually(t, patience, "the API server", check)
 }
 
 // gone is nil once the object is not there any more.

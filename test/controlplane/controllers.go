@@ -9,6 +9,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
+// nodeGracePeriod is how long a node may be silent. Simulated nodes do not die; where one is late, the machine is busy.
+const nodeGracePeriod = "10m"
+
 // startControllers starts the controller manager. Each controller uses its own service account, as in a
 // real cluster: admission policies tell them apart by name.
 func (p *ControlPlane) startControllers() error {
@@ -24,6 +27,7 @@ func (p *ControlPlane) startControllers() error {
 		"--leader-elect=false",
 		// Nobody asks it for metrics, and a port that is not opened cannot be taken.
 		"--secure-port=0",
+		"--node-monitor-grace-period="+nodeGracePeriod,
 		// Tests create in a second what a cluster sees in an hour.
 		"--kube-api-qps=500",
 		"--kube-api-burst=1000",

@@ -28,7 +28,8 @@
 //	test.sluice.dev/termination-message: "p99 ..." what they leave in /dev/termination-log
 //	test.sluice.dev/ready: "false"                 the pod runs and does not become Ready
 //	test.sluice.dev/image-ids: '{"repo:v1": "sha256:..."}'
-//	                                               the digests that tags stand for (annotation only)
+//	                                               the digests that image strings stand for (annotation only): of
+//	                                               tags, and of an index the platform's manifest that a node runs
 //
 // Where a test does not make the pod, as with the Job of a gate, the first container's arguments say it:
 //
@@ -37,9 +38,8 @@
 //	wait          they end once the annotation test.sluice.dev/exit-code is there
 //	unpullable    the pod stays Pending, and a test writes its status
 //
-// The status carries imageID as a kubelet would write it, "repository@digest". The digest of an image
-// that is named by tag comes from image-ids, and else is the SHA-256 of the image's name: stable, and
-// different for each tag.
+// The status carries imageID as a kubelet would write it, "repository@digest". The digest comes from image-ids,
+// else from the image string, else it is the SHA-256 of the image's name: stable, and different for each tag.
 //
 // # What it is not
 //

@@ -17,6 +17,11 @@ import (
 //go:embed stages.yaml
 var stages []byte
 
+// nodeLeaseSeconds is how long the lease of a node lasts. kwok renews it after a quarter of that, as a kubelet does: well
+// before the controller manager takes the node for dead (nodeGracePeriod) and marks its pods as not ready. Nothing would
+// make these ready again: kwok looks at a node that is back, and not at the pods on it.
+const nodeLeaseSeconds = "40"
+
 // startNodes starts the scheduler and kwok, makes the nodes and returns when they are Ready.
 func (p *ControlPlane) startNodes(ctx context.Context) error {
 	kubeconfig, err := p.credentials.kubeconfig(scheduler, "system:kube-scheduler")
@@ -33,7 +38,7 @@ func (p *ControlPlane) startNodes(ctx context.Context) error {
 		return err
 	}
 	err = p.start(kwok, "--kubeconfig="+kubeconfig, "--config="+filepath.Join(p.Dir, "stages.yaml"),
-		"--manage-all-nodes", "--node-lease-duration-seconds=200", "--v=WARN")
+		"--manage-all-nodes", "--node-lease-duration-seconds="+nodeLeaseSeconds, "--v=WARN")
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	sluice "github.com/sluice-dev/sluice/internal/controller"
+	"github.com/sluice-dev/sluice/test/controlplane"
 )
 
 // patience bounds every wait; none of these tests measures time.
@@ -80,12 +80,11 @@ func (c *cluster) as(t *testing.T, user string, groups ...string) (client.Client
 // run runs kubectl, which tests what a person would type.
 func (c *cluster) run(t *testing.T, args ...string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), c.kubectl, args...) //nolint:gosec // the tests' own arguments
-	output, err := command.CombinedOutput()
+	output, err := controlplane.RunKubectl(t.Context(), c.kubectl, args...)
 	if err != nil {
-		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, output)
+		t.Fatal(err)
 	}
-	return string(output)
+	return output
 }
 
 // version asks a service of the sample for its version, over HTTP, through the API server's proxy.
@@ -104,19 +103,5 @@ func (c *cluster) version(ctx context.Context, namespace string) (string, error)
 // eventually looks again until check returns nil, and fails the test with its last error where it never does.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, err)
-		case <-tick.C:
-		}
-	}
+	controlplane.Eventually(t, patience, what, check)
 }

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	appsv1 "k8s.io/api/apps/v1"
@@ -37,12 +39,22 @@ type recipe struct {
 	environments []string
 	// bare leaves the gates out, and the evidence and approvals that production demands.
 	bare bool
+	// private puts its images into the registry that asks for a password.
+	private bool
 	// before runs in the team's namespace before there is any environment.
 	before func(s *shop)
 	// environment, pipeline and deployment change an object before it is created; a deployment that is nil is left out.
 	environment func(name string, e *v1alpha1.Environment)
 	pipeline    func(p *v1alpha1.DeliveryPipeline)
 	deployment  func(environment string, d *appsv1.Deployment) *appsv1.Deployment
+}
+
+// registry is the host of the images.
+func (r recipe) registry() string {
+	if r.private {
+		return hostOf(privateImages)
+	}
+	return registryHost()
 }
 
 // digest makes a digest that differs for each n.
@@ -64,13 +76,15 @@ func functional(args ...string) []v1alpha1.Gate {
 // newShop makes the namespaces with what runs in them, and the Environments; the pipeline comes later.
 func newShop(t *testing.T, team string, recipes ...recipe) *shop {
 	t.Helper()
-	s := &shop{t: t, admin: as(t, ""), name: team, repository: registryHost() + "/" + team + "/api"}
+	s := &shop{t: t, admin: as(t, ""), name: team}
 	for _, r := range recipes {
 		s.recipe = r
 	}
+	s.repository = s.recipe.registry() + "/" + team + "/api"
 	if s.recipe.environments == nil {
 		s.recipe.environments = []string{"dev", "test", "prod"}
 	}
+	t.Cleanup(s.report)
 	s.adopted = s.push("v1")
 	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: team}})
 	if s.recipe.before != nil {
@@ -107,18 +121,37 @@ func (s *shop) pushTo(repository, tag string) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if err := remote.Write(s.tagged(repository, tag), image, s.pusher()...); err != nil {
+		s.t.Fatal(err)
+	}
+	return s.digestOf(image)
+}
+
+func (s *shop) tagged(repository, tag string) name.Tag {
+	s.t.Helper()
 	reference, err := name.NewTag(repository+":"+tag, name.Insecure)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := remote.Write(reference, image, remote.WithContext(s.t.Context())); err != nil {
-		s.t.Fatal(err)
+	return reference
+}
+
+func (s *shop) pusher() []remote.Option {
+	options := []remote.Option{remote.WithContext(s.t.Context())}
+	if s.recipe.private {
+		options = append(options, remote.WithAuth(&authn.Basic{Username: registryUser, Password: registryPassword}))
 	}
-	pushed, err := image.Digest()
+	return options
+}
+
+// digestOf returns the digest of an image, or of an index.
+func (s *shop) digestOf(pushed interface{ Digest() (v1.Hash, error) }) string {
+	s.t.Helper()
+	hash, err := pushed.Digest()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return pushed.String()
+	return hash.String()
 }
 
 func (s *shop) namespace(environment string) string { return s.name + "-" + environment }
@@ -161,7 +194,7 @@ func (s *shop) makeEnvironment(environment string) *v1alpha1.Environment {
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace(environment), Name: v1alpha1.EnvironmentName},
 		Spec: v1alpha1.EnvironmentSpec{
 			Tier:      tierOf(environment),
-			Pipelines: []v1alpha1.AdmittedPipeline{{Namespace: s.name, Name: "checkout", Repositories: []string{registryHost() + "/" + s.name + "/"}}},
+			Pipelines: []v1alpha1.AdmittedPipeline{{Namespace: s.name, Name: "checkout", Repositories: []string{strings.TrimSuffix(s.repository, "api")}}},
 			Gates:     append(functional(), testGate("stress", v1alpha1.PurposeStress)),
 		},
 	}

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,7 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	gcr "github.com/google/go-containerregistry/pkg/registry"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -29,10 +27,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/sluice-dev/sluice/hack/cluster/versions"
 	"github.com/sluice-dev/sluice/internal/clock"
 	sluice "github.com/sluice-dev/sluice/internal/controller"
 	"github.com/sluice-dev/sluice/internal/registry"
@@ -42,12 +38,17 @@ import (
 // patience bounds every wait of these tests; none of them measures time.
 const patience = time.Minute
 
+// keepRecords is how long records stay at least.
+const keepRecords = 400 * 24 * time.Hour
+
 const operatorName = "system:serviceaccount:sluice-system:sluice"
 
 var (
 	plane *controlplane.ControlPlane
 	// images is a registry on loopback that tests push to.
 	images *httptest.Server
+	// privateImages is one that lets nobody in who does not know the password.
+	privateImages *httptest.Server
 	// operatorFailed holds what ended the operator, if it ended.
 	operatorFailed = make(chan error, 1)
 	operator       *running
@@ -69,12 +70,11 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	log.SetLogger(logr.Discard())
-	if os.Getenv("SLUICE_TEST_LOG") != "" {
-		log.SetLogger(zap.New(zap.UseDevMode(true)))
-	}
+	log.SetLogger(operatorLog.logger())
 	images = httptest.NewServer(closable(gcr.New(gcr.Logger(stdlog.New(io.Discard, "", 0)))))
 	defer images.Close()
+	privateImages = httptest.NewServer(private(gcr.New(gcr.Logger(stdlog.New(io.Discard, "", 0)))))
+	defer privateImages.Close()
 	defer endOperations()
 	started, stop := context.WithTimeout(operations, 2*patience)
 	defer stop()
@@ -82,16 +82,12 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
-	for _, args := range [][]string{
-		{"apply", "-k", filepath.Join("..", "..", "config", "crd")},
-		{"wait", "--for=condition=Established", "--timeout=60s", "crd", "-l", "app.kubernetes.io/part-of=sluice"},
-		{"apply", "-k", filepath.Join("..", "..", "config", "default")},
-		// The operator of these tests runs in the test's own process, under the ServiceAccount's name.
-		{"scale", "deployment", "sluice", "-n", "sluice-system", "--replicas=0"},
-	} {
-		if err := kubectl(started, args...); err != nil {
-			return 1, err
-		}
+	if err := plane.Install(started, filepath.Join("..", "..", "config")); err != nil {
+		return 1, err
+	}
+	// The operator of these tests runs in the test's own process, under the ServiceAccount's name.
+	if _, err := plane.Kubectl(started, "scale", "deployment", "sluice", "-n", "sluice-system", "--replicas=0"); err != nil {
+		return 1, err
 	}
 	if operator, err = startOperator(operations); err != nil {
 		return 1, err
@@ -119,6 +115,21 @@ func closable(registry http.Handler) http.Handler {
 		if attempts, closed := closedTo.Load(team); closed {
 			attempts.(*atomic.Int64).Add(1)
 			panic(http.ErrAbortHandler)
+		}
+		registry.ServeHTTP(w, r)
+	})
+}
+
+// Who may read and write the private registry.
+const registryUser, registryPassword = "puller", "sesame"
+
+// private is a registry that asks whoever comes for a password.
+func private(registry http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != registryUser || password != registryPassword {
+			w.Header().Set("WWW-Authenticate", `Basic realm="images"`)
+			http.Error(w, `{"errors": [{"code": "UNAUTHORIZED", "message": "who are you?"}]}`, http.StatusUnauthorized)
+			return
 		}
 		registry.ServeHTTP(w, r)
 	})
@@ -167,13 +178,13 @@ func makeManager(ctx context.Context) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
-	resolver, err := registry.New(registry.Options{InsecureHosts: []string{registryHost()}})
+	resolver, err := registry.New(registry.Options{InsecureHosts: []string{registryHost(), hostOf(privateImages)}})
 	if err != nil {
 		return nil, err
 	}
 	setup := sluice.Setup{
 		Operator: types.NamespacedName{Namespace: "sluice-system", Name: "sluice"},
-		Registry: resolver, Clock: clock.Real{},
+		Registry: resolver, Clock: clock.Real{}, KeepRecords: keepRecords,
 		Options: func() controller.Options {
 			return controller.Options{
 				MaxConcurrentReconciles: 4,
@@ -186,24 +197,9 @@ func makeManager(ctx context.Context) (ctrl.Manager, error) {
 	return manager, setup.WithManager(ctx, manager)
 }
 
-func registryHost() string { return strings.TrimPrefix(images.URL, "http://") }
+func registryHost() string { return hostOf(images) }
 
-// kubectl runs the kubectl of the cluster's version.
-func kubectl(ctx context.Context, args ...string) error {
-	binary := filepath.Join(os.Getenv("SLUICE_BIN_DIR"), "kubectl")
-	if os.Getenv("SLUICE_BIN_DIR") == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return err
-		}
-		binary = filepath.Join(cache, "sluice", "kubernetes-"+versions.Kubernetes(), "bin", "kubectl")
-	}
-	command := exec.CommandContext(ctx, binary, append([]string{"--kubeconfig", plane.Kubeconfig}, args...)...) //nolint:gosec // the tests' own arguments
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("kubectl %v: %w\n%s", args, err, output)
-	}
-	return nil
-}
+func hostOf(server *httptest.Server) string { return strings.TrimPrefix(server.URL, "http://") }
 
 // clients by person: making one asks the API server for all that it serves.
 var clients sync.Map
@@ -232,21 +228,15 @@ func as(t *testing.T, user string, groups ...string) client.Client {
 // eventually looks again until check returns nil, and fails the test with its last error where it never does.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case failed := <-operatorFailed:
-			t.Fatalf("%s: the operator ended: %v", what, failed)
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, err)
-		case <-tick.C:
-		}
+	controlplane.Eventually(t, patience, what, check, operatorEnded)
+}
+
+// operatorEnded says why the operator ended; nil as long as it did not.
+func operatorEnded() error {
+	select {
+	case failed := <-operatorFailed:
+		return fmt.Errorf("the operator ended: %w", failed)
+	default:
+		return nil
 	}
 }

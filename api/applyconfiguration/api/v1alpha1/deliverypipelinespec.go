@@ -13,7 +13,9 @@ type DeliveryPipelineSpecApplyConfiguration struct {
 	RegistryCredentials *RegistryCredentialsApplyConfiguration `json:"registryCredentials,omitempty"`
 	// environments in order. Each follows the one listed before it, unless after says otherwise.
 	Environments []PipelineEnvironmentApplyConfiguration `json:"environments,omitempty"`
-	// historyLimit is how many finished Promotions are kept; default 50. Records are kept regardless.
+	// historyLimit is how many finished Promotions are kept; default 50. Records are kept regardless. Those that entered no
+	// environment, and so left no record, have the limit to themselves; and the one that passed last in an environment is
+	// always kept.
 	HistoryLimit *int32 `json:"historyLimit,omitempty"`
 }
 

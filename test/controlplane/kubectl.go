@@ -1,0 +1,44 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// kubectl is the binary that people have.
+const kubectl = "kubectl"
+
+// Kubectl runs the kubectl of the cluster's version as the administrator, and returns what it printed.
+func (p *ControlPlane) Kubectl(ctx context.Context, args ...string) (string, error) {
+	paths, err := findBinaries(kubectl)
+	if err != nil {
+		return "", err
+	}
+	return RunKubectl(ctx, paths[kubectl], append([]string{"--kubeconfig", p.Kubeconfig}, args...)...)
+}
+
+// RunKubectl runs a kubectl, and returns what it printed; an error holds that too.
+func RunKubectl(ctx context.Context, path string, args ...string) (string, error) {
+	output, err := exec.CommandContext(ctx, path, args...).CombinedOutput()
+	if err != nil {
+		return string(output), fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, output)
+	}
+	return string(output), nil
+}
+
+// Install does what config/default/kustomization.yaml tells a user to do. The path leads to config.
+func (p *ControlPlane) Install(ctx context.Context, config string) error {
+	for _, args := range [][]string{
+		{"apply", "-k", filepath.Join(config, "crd")},
+		{"wait", "--for=condition=Established", "--timeout=60s", "crd", "-l", "app.kubernetes.io/part-of=sluice"},
+		{"apply", "-k", filepath.Join(config, "default")},
+	} {
+		if _, err := p.Kubectl(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
