@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 
 // run starts a control plane, installs Sluice's CRDs, roles and policies as a user would, and runs the tests.
 func run(m *testing.M) (code int, err error) {
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return 1, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
@@ -81,12 +82,19 @@ func run(m *testing.M) (code int, err error) {
 
 // install does what config/default/kustomization.yaml tells a user to do.
 func install(ctx context.Context, kubeconfig string) error {
-	for _, args := range [][]string{
-		{"apply", "-k", config("crd")},
-		{"wait", "--for=condition=Established", "--timeout=60s", "crd", "-l", "app.kubernetes.io/part-of=sluice"},
-		{"apply", "-k", config("default")},
-	} {
-		if _, err := kubectl(ctx, kubeconfig, args...); err != nil {
+	return installFolders(ctx, kubeconfig, "crd", "default")
+}
+
+// installFolders applies folders of config/ in order; the CRDs are established before what comes after them.
+func installFolders(ctx context.Context, kubeconfig string, folders ...string) error {
+	for _, folder := range folders {
+		if _, err := kubectl(ctx, kubeconfig, "apply", "-k", config(folder)); err != nil {
+			return err
+		}
+		if folder != "crd" {
+			continue
+		}
+		if _, err := kubectl(ctx, kubeconfig, "wait", "--for=condition=Established", "--timeout=60s", "crd", "-l", "app.kubernetes.io/part-of=sluice"); err != nil {
 			return err
 		}
 	}
