@@ -40,6 +40,9 @@ func (r *EnvironmentReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 	} {
 		b = b.Watches(object, handler.EnqueueRequestsFromMapFunc(ofSameNamespace))
 	}
+	for _, object := range policyKinds() {
+		b = b.Watches(object, handler.EnqueueRequestsFromMapFunc(r.everyEnvironment), builder.WithPredicates(shippedPolicies()))
+	}
 	if err := b.Complete(reconcile.AsReconciler(mgr.GetClient(), r)); err != nil {
 		return fmt.Errorf("set up the environment controller: %w", err)
 	}
@@ -56,6 +59,20 @@ func ofNamespace(_ context.Context, object client.Object) []reconcile.Request {
 
 func ofSameNamespace(_ context.Context, object client.Object) []reconcile.Request {
 	return []reconcile.Request{environmentRequest(object.GetNamespace())}
+}
+
+// everyEnvironment maps what guards all of them.
+func (r *EnvironmentReconciler) everyEnvironment(ctx context.Context, _ client.Object) []reconcile.Request {
+	var list v1alpha1.EnvironmentList
+	if err := r.Gatherer.list(ctx, &list); err != nil {
+		log.FromContext(ctx).Error(err, "Could not map a policy to Environments")
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		requests = append(requests, environmentRequest(list.Items[i].Namespace))
+	}
+	return requests
 }
 
 func environmentsOfPipeline(_ context.Context, object client.Object) []reconcile.Request {

@@ -46,6 +46,9 @@ func (g *Gatherer) Promotion(ctx context.Context, p *v1alpha1.Promotion) (promot
 	if snapshot.Records, err = g.records(ctx, key); err != nil {
 		return snapshot, err
 	}
+	if snapshot.Policies, err = g.Policies(ctx); err != nil {
+		return snapshot, err
+	}
 	err = g.sites(ctx, &snapshot)
 	return snapshot, err
 }

@@ -11,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -22,7 +23,7 @@ import (
 
 // SetupWithManager watches everything that a Promotion may wait for.
 func (r *PromotionReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
-	builder := ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Promotion{}).
 		Named("promotion").
 		WithOptions(options).
@@ -36,12 +37,20 @@ func (r *PromotionReconciler) SetupWithManager(mgr ctrl.Manager, options control
 		&v1alpha1.Environment{}, &rbacv1.RoleBinding{}, &corev1.Pod{}, &corev1.Event{},
 		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{},
 	} {
-		builder = builder.Watches(object, handler.EnqueueRequestsFromMapFunc(r.inNamespace))
+		b = b.Watches(object, handler.EnqueueRequestsFromMapFunc(r.inNamespace))
 	}
-	if err := builder.Complete(r); err != nil {
+	for _, object := range policyKinds() {
+		b = b.Watches(object, handler.EnqueueRequestsFromMapFunc(r.unfinished), builder.WithPredicates(shippedPolicies()))
+	}
+	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("set up the promotion controller: %w", err)
 	}
 	return nil
+}
+
+// unfinished maps what guards every environment to all Promotions that may be kept out of one.
+func (r *PromotionReconciler) unfinished(ctx context.Context, _ client.Object) []reconcile.Request {
+	return r.through(ctx, Everywhere)
 }
 
 // inNamespace maps whatever lives in a namespace to the unfinished Promotions that go through it.

@@ -29,6 +29,8 @@ type Snapshot struct {
 	Records []*v1alpha1.ReleaseRecord
 	// Answers of registries.
 	Answers map[Question]Answer
+	// Policies that are not as they should be.
+	Policies promotion.Policies
 	// NextAnswer is when a registry that failed is asked again; zero where none failed.
 	NextAnswer time.Time
 }

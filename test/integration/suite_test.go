@@ -22,6 +22,7 @@ import (
 
 	"github.com/go-logr/logr"
 	gcr "github.com/google/go-containerregistry/pkg/registry"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
@@ -51,6 +52,8 @@ var (
 	// operatorFailed holds what ended the operator, if it ended.
 	operatorFailed = make(chan error, 1)
 	operator       *running
+	// operatorMetrics are those of the operator that was started last.
+	operatorMetrics atomic.Pointer[prometheus.Registry]
 	// operations is done when all tests are.
 	operations, endOperations = context.WithCancel(context.Background())
 )
@@ -171,7 +174,10 @@ func makeManager(ctx context.Context) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	measured := prometheus.NewRegistry()
+	operatorMetrics.Store(measured)
 	setup := sluice.Setup{
+		Metrics:  measured,
 		Operator: types.NamespacedName{Namespace: "sluice-system", Name: "sluice"},
 		Registry: resolver, Clock: clock.Real{},
 		Options: func() controller.Options {
