@@ -51,7 +51,7 @@ func (g *Gatherer) policyStates(ctx context.Context) ([]policy.State, error) {
 	if err := errors.Join(failures...); err != nil {
 		return nil, err
 	}
-	return policy.Compare(policy.Shipped(), &policy.Set{
+	return g.policies.Compare(&policy.Set{
 		ValidatingPolicies: validating.Items, ValidatingBindings: validatingBindings.Items,
 		MutatingPolicies: mutating.Items, MutatingBindings: mutatingBindings.Items,
 	}), nil

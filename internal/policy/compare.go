@@ -3,6 +3,7 @@ package policy
 import (
 	"reflect"
 	"strings"
+	"sync"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -24,24 +25,61 @@ type State struct {
 // Whole says whether the object is there, as shipped.
 func (s State) Whole() bool { return !s.Missing && len(s.Altered) == 0 }
 
+// Comparer compares what is shipped with what an API server has, and remembers what it found about each object until that
+// changes: controllers ask at every pass. The zero value is ready, and may be used by several goroutines.
+type Comparer struct {
+	mutex sync.Mutex
+	known map[string]finding
+}
+
+// finding is what is altered of an object in one version.
+type finding struct {
+	resourceVersion string
+	altered         []string
+}
+
 // Compare says of each policy and binding that is shipped how it stands among the live ones.
+func (c *Comparer) Compare(live *Set) []State {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.known == nil {
+		c.known = map[string]finding{}
+	}
+	return compareAll(Shipped(), live, c.recall)
+}
+
+// recall returns what was found about an object in this version, or finds it.
+func (c *Comparer) recall(object, resourceVersion string, find func() []string) []string {
+	known, found := c.known[object]
+	if !found || known.resourceVersion != resourceVersion {
+		known = finding{resourceVersion, find()}
+		c.known[object] = known
+	}
+	return known.altered
+}
+
+// Compare says of each policy and binding of one set how it stands among the live ones.
 func Compare(shipped, live *Set) []State {
-	states := compare(ValidatingPolicy, shipped.ValidatingPolicies, live.ValidatingPolicies, func(p *admissionv1.ValidatingAdmissionPolicy) any {
+	return compareAll(shipped, live, func(_, _ string, find func() []string) []string { return find() })
+}
+
+func compareAll(shipped, live *Set, recall func(string, string, func() []string) []string) []State {
+	states := compare(ValidatingPolicy, shipped.ValidatingPolicies, live.ValidatingPolicies, recall, func(p *admissionv1.ValidatingAdmissionPolicy) any {
 		spec := p.Spec.DeepCopy()
 		setDefaults(&spec.FailurePolicy, spec.MatchConstraints)
 		return *spec
 	})
-	states = append(states, compare(ValidatingBinding, shipped.ValidatingBindings, live.ValidatingBindings, func(b *admissionv1.ValidatingAdmissionPolicyBinding) any {
+	states = append(states, compare(ValidatingBinding, shipped.ValidatingBindings, live.ValidatingBindings, recall, func(b *admissionv1.ValidatingAdmissionPolicyBinding) any {
 		spec := b.Spec.DeepCopy()
 		setMatchDefaults(spec.MatchResources)
 		return *spec
 	})...)
-	states = append(states, compare(MutatingPolicy, shipped.MutatingPolicies, live.MutatingPolicies, func(p *admissionv1.MutatingAdmissionPolicy) any {
+	states = append(states, compare(MutatingPolicy, shipped.MutatingPolicies, live.MutatingPolicies, recall, func(p *admissionv1.MutatingAdmissionPolicy) any {
 		spec := p.Spec.DeepCopy()
 		setDefaults(&spec.FailurePolicy, spec.MatchConstraints)
 		return *spec
 	})...)
-	return append(states, compare(MutatingBinding, shipped.MutatingBindings, live.MutatingBindings, func(b *admissionv1.MutatingAdmissionPolicyBinding) any {
+	return append(states, compare(MutatingBinding, shipped.MutatingBindings, live.MutatingBindings, recall, func(b *admissionv1.MutatingAdmissionPolicyBinding) any {
 		spec := b.Spec.DeepCopy()
 		setMatchDefaults(spec.MatchResources)
 		return *spec
@@ -54,8 +92,8 @@ type named[T any] interface {
 	metav1.Object
 }
 
-// compare looks at one kind. The spec that it is given is a copy, defaults filled in.
-func compare[T any, P named[T]](kind string, shipped, live []T, spec func(P) any) []State {
+// compare looks at one kind. What spec returns is a copy, defaults filled in.
+func compare[T any, P named[T]](kind string, shipped, live []T, recall func(string, string, func() []string) []string, spec func(P) any) []State {
 	byName := make(map[string]P, len(live))
 	for i := range live {
 		byName[P(&live[i]).GetName()] = &live[i]
@@ -66,7 +104,9 @@ func compare[T any, P named[T]](kind string, shipped, live []T, spec func(P) any
 		if found := byName[state.Name]; found == nil {
 			state.Missing = true
 		} else {
-			state.Altered = differences(spec(&shipped[i]), spec(found))
+			state.Altered = recall(kind+" "+state.Name, string(found.GetUID())+" "+found.GetResourceVersion(), func() []string {
+				return differences(spec(&shipped[i]), spec(found))
+			})
 		}
 		states = append(states, state)
 	}

@@ -300,6 +300,30 @@ func TestWhatIsAltered(t *testing.T) {
 	}
 }
 
+// What is remembered is about one version of an object.
+func TestTheComparerLooksAgainWhenSomethingChanges(t *testing.T) {
+	live, comparer := copied(), &Comparer{}
+	lock := find(t, live.ValidatingPolicies, "sluice-lock")
+	whole := func() bool {
+		return !slices.ContainsFunc(comparer.Compare(live), func(s State) bool { return !s.Whole() })
+	}
+	lock.ResourceVersion = "1"
+	if !whole() || !whole() {
+		t.Fatal("as shipped, it must be whole")
+	}
+	lock.Spec.FailurePolicy, lock.ResourceVersion = ref(admissionv1.Ignore), "2"
+	if whole() || whole() {
+		t.Error("altered, it must not be whole")
+	}
+	lock.Spec.FailurePolicy, lock.ResourceVersion = ref(admissionv1.Fail), "3"
+	if !whole() {
+		t.Error("mended, it must be whole")
+	}
+	if len(without(live, "sluice-lock").Objects()) == 0 || whole() {
+		t.Error("gone, it must not be whole")
+	}
+}
+
 // Comparing changes neither side: what a cache lends is not written to.
 func TestComparingChangesNothing(t *testing.T) {
 	live := copied()

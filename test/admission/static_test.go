@@ -11,50 +11,13 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/sluice-dev/sluice/internal/policy"
-	"github.com/sluice-dev/sluice/test/controlplane"
 )
 
 // static is what the loader of the API server wants the names of static policies to end in.
 const static = ".static.k8s.io"
-
-// onPlane runs tests on a control plane of their own, with these folders of config/ applied and flags added.
-func onPlane(t *testing.T, flags []string, folders []string, run func()) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-	defer cancel()
-	other, err := controlplane.Start(ctx, controlplane.Options{APIServerFlags: flags})
-	if err != nil {
-		t.Fatal(err)
-	}
-	oldPlane, oldMapper, oldAdmin := plane, mapper, admin
-	t.Cleanup(func() {
-		plane, mapper, admin = oldPlane, oldMapper, oldAdmin
-		if err := other.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	plane = other
-	if err := installFolders(ctx, plane.Kubeconfig, folders...); err != nil {
-		t.Fatal(err)
-	}
-	httpClient, err := rest.HTTPClientFor(plane.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if mapper, err = apiutil.NewDynamicRESTMapper(plane.Config, httpClient); err != nil {
-		t.Fatal(err)
-	}
-	admin = newActor(rest.ImpersonationConfig{})
-	if err := grantEverythingButVerbs(ctx); err != nil {
-		t.Fatal(err)
-	}
-	run()
-}
 
 // staticFlags puts the static form into a folder, as docs/install.md says, and returns the flags that make an API server
 // read it, and the folder.
