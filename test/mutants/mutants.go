@@ -31,7 +31,7 @@ var mutants = []mutant{
 	{"a rejection is ignored", "enter.go",
 		`if t.rejection != nil {`, `if t.rejection != nil && t.missing == "never" {`},
 	{"what is not guarded is entered", "enter.go",
-		`if problem.Type == "" || !guarded {`, `if problem.Type != "never" {`},
+		`if problem.Type == "" || !guarded {`, `if problem.Type == "" || guarded {`},
 	{"production without a lock is entered unguarded", "enter.go",
 		` || v.site.Environment != nil && v.site.Environment.Spec.Tier == v1alpha1.TierProduction`, ``},
 	{"what people signed is superseded", "rivals.go",
