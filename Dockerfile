@@ -9,6 +9,7 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY api/ api/
 COPY cmd/ cmd/
+COPY config/admission/ config/admission/
 COPY internal/ internal/
 # A static binary, the same bytes from the same source; the target platform comes from the builder.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \

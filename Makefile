@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SEEDS ?= 1000
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL = $(shell hack/tools/build.sh $(1))
-GO_PACKAGES = ./api/... ./cmd/... ./docs/... ./hack/... ./internal/... ./test/...
+GO_PACKAGES = ./api/... ./cmd/... ./config/... ./docs/... ./hack/... ./internal/... ./test/...
 
 ##@ For everybody
 
@@ -76,7 +76,7 @@ binaries: ## Provide etcd, the API server and kwok: from the cache, a download, 
 	@hack/cluster/binaries.sh integration
 
 .PHONY: generate
-generate: ## Generate deep copies, CRDs, apply configurations and the API reference
+generate: ## Generate deep copies, CRDs, apply configurations, the API reference, and the static form of the policies
 	hack/generate.sh
 
 .PHONY: verify

@@ -104,6 +104,9 @@ const (
 	ReasonWorkloadsMissing = "WorkloadsMissing"
 	// ReasonWorkloadRollingOut means that a workload is in the middle of another rollout.
 	ReasonWorkloadRollingOut = "WorkloadRollingOut"
+	// ReasonPoliciesNotWhole means that an admission policy of Sluice is missing or altered, and that nothing enters a
+	// locked environment until it is mended.
+	ReasonPoliciesNotWhole = "PoliciesNotWhole"
 	// ReasonGateNotAllowed means that a gate asks for something that a gate may not have.
 	ReasonGateNotAllowed = "GateNotAllowed"
 )
@@ -180,6 +183,10 @@ const (
 	ReasonAuditing = "Auditing"
 	// ReasonNotAdopted means that the lock waits for adoption.
 	ReasonNotAdopted = "NotAdopted"
+	// ReasonPolicyMissing means that an admission policy of Sluice, or its binding, is not there.
+	ReasonPolicyMissing = "PolicyMissing"
+	// ReasonPolicyAltered means that an admission policy of Sluice, or its binding, is not as the operator ships it.
+	ReasonPolicyAltered = "PolicyAltered"
 	// ReasonNamespaceAltered means that the Namespace does not say what the Environment demands.
 	ReasonNamespaceAltered = "NamespaceAltered"
 	// ReasonConverged means that what runs is what was promoted.

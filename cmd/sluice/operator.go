@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-dev/sluice/internal/clock"
@@ -104,6 +105,7 @@ func (o *operatorOptions) run(ctx context.Context) error {
 		Registry: registries,
 		Clock:    clock.Real{},
 		Options:  o.controllerOptions,
+		Metrics:  metrics.Registry,
 
 		KeepRecords: o.keepRecords,
 	}

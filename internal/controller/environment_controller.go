@@ -71,6 +71,9 @@ func (r *EnvironmentReconciler) gather(ctx context.Context, env *v1alpha1.Enviro
 	if snapshot.Permitted, err = r.Gatherer.Permitted(ctx, env.Namespace); err != nil {
 		return snapshot, err
 	}
+	if snapshot.Policies, err = r.Gatherer.Policies(ctx); err != nil {
+		return snapshot, err
+	}
 	var pipelines v1alpha1.DeliveryPipelineList
 	if err := r.Gatherer.list(ctx, &pipelines, client.MatchingFields{IndexPipelineEnvironment: env.Namespace}); err != nil {
 		return snapshot, err

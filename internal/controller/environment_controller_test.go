@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/delivery"
 	"github.com/sluice-dev/sluice/internal/environment"
+	"github.com/sluice-dev/sluice/internal/policy"
 	"github.com/sluice-dev/sluice/internal/promotion"
 	"github.com/sluice-dev/sluice/internal/registry"
 )
@@ -63,7 +64,7 @@ type environmentBed struct {
 func newEnvironmentBed(t *testing.T, objects ...client.Object) *environmentBed {
 	t.Helper()
 	bed := &environmentBed{finder: &testFinder{digests: map[string]string{}}, clock: &testClock{now: time.Date(2026, 8, 3, 12, 0, 0, 0, time.UTC)}}
-	builder := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(objects...).
+	builder := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(objects...).WithObjects(policies()...).
 		WithStatusSubresource(&v1alpha1.Environment{}, &v1alpha1.DeliveryPipeline{}, &v1alpha1.Promotion{}).
 		WithInterceptorFuncs(interceptor.Funcs{
 			Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
@@ -94,6 +95,17 @@ func newEnvironmentBed(t *testing.T, objects ...client.Object) *environmentBed {
 		Answers:   &ImageAnswers{Registry: bed.finder, Reader: bed.client, Clock: bed.clock},
 	}
 	return bed
+}
+
+// policies are all that is shipped.
+func policies() []client.Object {
+	var objects []client.Object
+	for _, object := range policy.Shipped().Objects() {
+		if copied, ok := object.DeepCopyObject().(client.Object); ok {
+			objects = append(objects, copied)
+		}
+	}
+	return objects
 }
 
 func (b *environmentBed) pass(t *testing.T) time.Duration {

@@ -9,6 +9,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +32,9 @@ func (r *EnvironmentReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 	watches = append(watches, each(ofSameNamespace,
 		&v1alpha1.ReleaseRecord{}, &rbacv1.RoleBinding{}, &batchv1.Job{},
 		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{})...)
+	for _, object := range policyKinds() {
+		watches = append(watches, watch{object: object, requests: r.everyEnvironment, options: where(shippedPolicies())})
+	}
 	return wiring{name: "environment", kind: &v1alpha1.Environment{}, reconciler: reconcile.AsReconciler(mgr.GetClient(), r), watches: watches}.setUp(mgr, options)
 }
 
@@ -44,6 +48,11 @@ func ofNamespace(_ context.Context, object client.Object) []reconcile.Request {
 
 func ofSameNamespace(_ context.Context, object client.Object) []reconcile.Request {
 	return []reconcile.Request{environmentRequest(object.GetNamespace())}
+}
+
+// everyEnvironment maps what guards all of them.
+func (r *EnvironmentReconciler) everyEnvironment(ctx context.Context, _ client.Object) []reconcile.Request {
+	return r.Gatherer.requests(ctx, &v1alpha1.EnvironmentList{}, client.InNamespace(metav1.NamespaceAll), all)
 }
 
 func environmentsOfPipeline(_ context.Context, object client.Object) []reconcile.Request {

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/delivery"
 	"github.com/sluice-dev/sluice/internal/gate"
+	"github.com/sluice-dev/sluice/internal/policy"
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
@@ -26,6 +27,8 @@ type Gatherer struct {
 	Reader client.Reader
 	// Operator is the operator's own ServiceAccount, which RoleBindings have to name.
 	Operator types.NamespacedName
+
+	policies policy.Comparer
 }
 
 // Promotion gathers everything that bears on one Promotion, but for the time and the registry's answers.
@@ -44,6 +47,9 @@ func (g *Gatherer) Promotion(ctx context.Context, p *v1alpha1.Promotion) (promot
 		return snapshot, err
 	}
 	if snapshot.Records, err = g.records(ctx, key); err != nil {
+		return snapshot, err
+	}
+	if snapshot.Policies, err = g.Policies(ctx); err != nil {
 		return snapshot, err
 	}
 	err = g.sites(ctx, &snapshot)

@@ -16,7 +16,7 @@ const (
 	// IndexPromotionPipeline finds Promotions by pipeline, as namespace/name.
 	IndexPromotionPipeline = "spec.pipeline"
 	// IndexPromotionNamespace finds unfinished Promotions by the namespaces they go through; those that are not resolved
-	// yet are found under Unresolved.
+	// yet are found under Unresolved, all of them under Everywhere.
 	IndexPromotionNamespace = "status.namespaces"
 	// IndexApprovalPromotion finds Approvals by the uid of their Promotion.
 	IndexApprovalPromotion = "spec.promotionRef.uid"
@@ -28,8 +28,12 @@ const (
 	IndexPipelineAccount = "spec.registryCredentials"
 )
 
-// Unresolved is where IndexPromotionNamespace keeps Promotions that go through no namespace yet.
-const Unresolved = "*"
+const (
+	// Unresolved is where IndexPromotionNamespace keeps Promotions that go through no namespace yet.
+	Unresolved = "*"
+	// Everywhere is where it keeps all of those that have not ended.
+	Everywhere = "**"
+)
 
 // index of one kind of object.
 type index struct {
@@ -86,9 +90,9 @@ func promotionNamespaces(object client.Object) []string {
 	case !ok || p.Status.Outcome != "":
 		return nil
 	case p.Status.Pipeline.UID == "":
-		return []string{Unresolved}
+		return []string{Everywhere, Unresolved}
 	}
-	namespaces := make([]string, 0, len(p.Status.Environments))
+	namespaces := []string{Everywhere}
 	for _, progress := range p.Status.Environments {
 		namespaces = append(namespaces, progress.EnvironmentRef.Namespace)
 	}

@@ -31,7 +31,15 @@ func (r *PromotionReconciler) SetupWithManager(mgr ctrl.Manager, options control
 	watches = append(watches, each(r.inNamespace,
 		&rbacv1.RoleBinding{}, &corev1.Pod{}, &corev1.Event{},
 		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{})...)
+	for _, object := range policyKinds() {
+		watches = append(watches, watch{object: object, requests: r.unfinished, options: where(shippedPolicies())})
+	}
 	return wiring{name: "promotion", kind: &v1alpha1.Promotion{}, reconciler: r, watches: watches}.setUp(mgr, options)
+}
+
+// unfinished maps what guards every environment to all Promotions that may be kept out of one.
+func (r *PromotionReconciler) unfinished(ctx context.Context, _ client.Object) []reconcile.Request {
+	return r.through(ctx, Everywhere)
 }
 
 // inNamespace maps whatever lives in a namespace to the unfinished Promotions that go through it.

@@ -3,8 +3,11 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +23,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/clock"
 	"github.com/sluice-dev/sluice/internal/delivery"
+	"github.com/sluice-dev/sluice/internal/policy"
 	"github.com/sluice-dev/sluice/internal/registry"
 )
 
@@ -42,6 +46,7 @@ func must(err error) {
 // decisions need and no more, and reads that wait for the operator's own writes.
 func ManagerOptions() ctrl.Options {
 	workload := cache.ByObject{Transform: delivery.StripWorkload}
+	policies := cache.ByObject{Transform: policy.Strip}
 	ownWrites := true
 	return ctrl.Options{
 		Scheme: Scheme(),
@@ -56,6 +61,11 @@ func ManagerOptions() ctrl.Options {
 				&appsv1.ReplicaSet{}:  workload,
 				&batchv1.CronJob{}:    workload,
 				&batchv1.Job{}:        workload,
+
+				&admissionv1.ValidatingAdmissionPolicy{}:        policies,
+				&admissionv1.ValidatingAdmissionPolicyBinding{}: policies,
+				&admissionv1.MutatingAdmissionPolicy{}:          policies,
+				&admissionv1.MutatingAdmissionPolicyBinding{}:   policies,
 			},
 		},
 		Client: client.Options{Cache: &client.CacheOptions{
@@ -78,6 +88,8 @@ type Setup struct {
 	KeepRecords time.Duration
 	// Options makes the options of one controller; each needs a rate limiter of its own.
 	Options func() controller.Options
+	// Metrics of the operator go there; nil for nowhere.
+	Metrics prometheus.Registerer
 }
 
 // WithManager adds the controllers to a manager.
@@ -87,6 +99,11 @@ func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
 	}
 	c := mgr.GetClient()
 	gatherer, performer := &Gatherer{Reader: c, Operator: s.Operator}, &Performer{Client: c}
+	if s.Metrics != nil {
+		if err := s.Metrics.Register(newPolicyMetric(gatherer)); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
 	recorder := mgr.GetEventRecorder("sluice")
 	promotions := &PromotionReconciler{
 		Client: c, Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,

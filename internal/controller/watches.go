@@ -64,7 +64,7 @@ func (w wiring) setUp(mgr ctrl.Manager, options controller.Options) error {
 }
 
 // requests returns one for each object of a list's kind that an index holds under a value, and that is wanted.
-func (g *Gatherer) requests(ctx context.Context, list client.ObjectList, by client.MatchingFields, wanted func(client.Object) bool) []reconcile.Request {
+func (g *Gatherer) requests(ctx context.Context, list client.ObjectList, by client.ListOption, wanted func(client.Object) bool) []reconcile.Request {
 	if err := g.list(ctx, list, by); err != nil {
 		// The cache is being started or stopped; what is missed here is looked at when it is whole.
 		log.FromContext(ctx).Error(err, "Could not map a change to requests")

@@ -118,8 +118,11 @@ func (d *decision) locked() metav1.Condition {
 		return v1alpha1.NewCondition(v1alpha1.ConditionLocked, status, reason, message)
 	}
 	switch {
-	case d.refusal.Type != "" && d.want.Lock == "" && !d.everAdopted() || d.force.Lock == v1alpha1.LockEnforce && d.waitsForAdoption():
+	case d.unadopted():
 		return condition(metav1.ConditionFalse, v1alpha1.ReasonNotAdopted, "the lock waits for adoption; until then images that were not promoted only cause warnings, if anything")
+	case !d.snapshot.Policies.Whole():
+		problem := d.snapshot.Policies.Reason()
+		return condition(metav1.ConditionFalse, problem.Type, problem.Message)
 	case d.want.Lock != d.force.Lock || !d.sameRest(d.want):
 		return condition(metav1.ConditionFalse, v1alpha1.ReasonNamespaceAltered, "Namespace "+d.namespace()+" does not say what the Environment demands, and the operator cannot change that now; see Accepted")
 	case d.force.Lock == v1alpha1.LockOff:
@@ -128,6 +131,12 @@ func (d *decision) locked() metav1.Condition {
 		return condition(metav1.ConditionFalse, v1alpha1.ReasonAuditing, "the API server warns of images that were not promoted, and lets them in")
 	}
 	return condition(metav1.ConditionTrue, v1alpha1.ReasonEnforced, "the API server refuses images that were not promoted")
+}
+
+// unadopted says whether there is no lock yet because adoption comes first.
+func (d *decision) unadopted() bool {
+	never := d.refusal.Type != "" && d.want.Lock == "" && !d.everAdopted()
+	return never || d.force.Lock == v1alpha1.LockEnforce && d.waitsForAdoption()
 }
 
 func (d *decision) waitsForAdoption() bool {

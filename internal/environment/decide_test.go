@@ -270,6 +270,55 @@ func TestLockFollowsTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestPoliciesThatAreNotWhole(t *testing.T) {
+	missing := promotion.Policies{Missing: []string{"ValidatingAdmissionPolicyBinding sluice-lock"}}
+	altered := promotion.Policies{Altered: []string{"MutatingAdmissionPolicy sluice-pin (spec.matchConditions)"}}
+	for _, c := range []struct {
+		name     string
+		lock     v1alpha1.Lock
+		policies promotion.Policies
+		want     []string
+	}{
+		{"missing under Enforce", v1alpha1.LockEnforce, missing, []string{"Locked=False/PolicyMissing", "Ready=False/PolicyMissing", "Accepted=True/Accepted", "Stalled=absent"}},
+		{"altered under Enforce", v1alpha1.LockEnforce, altered, []string{"Locked=False/PolicyAltered", "Ready=False/PolicyAltered"}},
+		{"missing under Audit", v1alpha1.LockAudit, missing, []string{"Locked=False/PolicyMissing", "Ready=True/Ready"}},
+		{"altered under Off: pins are policies too", v1alpha1.LockOff, altered, []string{"Locked=False/PolicyAltered", "Ready=True/Ready"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.snapshot.Environment.Spec.Lock = c.lock
+			w.settle()
+			before := find(w.snapshot.Environment.Status.Conditions, v1alpha1.ConditionLocked).DeepCopy()
+			pins := w.pins
+			w.events, w.snapshot.Policies = nil, c.policies
+			w.settle()
+			w.expect(c.want...)
+			if want := []string{c.policies.Reason().Type}; !slices.Equal(w.events, want) {
+				t.Errorf("events %v, want %v", w.events, want)
+			}
+			locked := find(w.snapshot.Environment.Status.Conditions, v1alpha1.ConditionLocked)
+			if !strings.Contains(locked.Message, "sluice-") || !strings.Contains(locked.Message, "-k config/admission") {
+				t.Errorf("the condition names neither policy nor command: %s", locked.Message)
+			}
+			w.snapshot.Policies = promotion.Policies{}
+			w.settle()
+			after := find(w.snapshot.Environment.Status.Conditions, v1alpha1.ConditionLocked)
+			if after.Reason != before.Reason || after.Status != before.Status || len(w.events) != 2 || w.pins != pins {
+				t.Errorf("mended, Locked is %s/%s, events %v, %d pins", after.Status, after.Reason, w.events, w.pins-pins)
+			}
+		})
+	}
+}
+
+// While adoption is under way there is no lock yet, whatever becomes of the policies.
+func TestPoliciesAndAdoption(t *testing.T) {
+	w := newWorld(t)
+	w.runs("api", api+":v1", digest("1"), digest("2"))
+	w.snapshot.Policies = promotion.Policies{Missing: []string{"ValidatingAdmissionPolicy sluice-lock"}}
+	w.settle()
+	w.expect("Adopted=False/DigestNotInRegistry", "Locked=False/NotAdopted", "Ready=False/DigestNotInRegistry")
+}
+
 func TestBreakGlass(t *testing.T) {
 	w := newWorld(t)
 	w.settle()

@@ -31,6 +31,8 @@ type Snapshot struct {
 	Promotions []*v1alpha1.Promotion
 	// Answers of registries.
 	Answers map[Question]Answer
+	// Policies that are not as they should be.
+	Policies promotion.Policies
 	// NextAnswer is when a registry that failed is asked again; zero where none failed.
 	NextAnswer time.Time
 }

@@ -44,7 +44,7 @@ func (v *visit) judge() {
 	if !v.waiting() || v.stop != "" {
 		return
 	}
-	v.verdict = v.environmentThere().and(v.predecessorsPassed())
+	v.verdict = v.policiesWhole().and(v.environmentThere()).and(v.predecessorsPassed())
 	if v.site.Environment != nil {
 		before := v.verdict.and(v.admitted()).and(v.permitted()).and(v.gatesAllowed()).and(v.evidenceComplete()).and(v.requesterKnown())
 		signed := v.approved(before)
@@ -107,6 +107,17 @@ func (v *visit) behindFailure() bool {
 		}
 	}
 	return false
+}
+
+// policiesWhole keeps the promotion out of an environment that is locked, and out of every production, while something is
+// amiss with what guards it.
+func (v *visit) policiesWhole() Verdict {
+	problem := v.snapshot.Policies.Reason()
+	guarded := v.force.Lock == v1alpha1.LockEnforce || v.site.Environment != nil && v.site.Environment.Spec.Tier == v1alpha1.TierProduction
+	if problem.Type == "" || !guarded {
+		return ready()
+	}
+	return pending(v1alpha1.NewReason(v1alpha1.ReasonPoliciesNotWhole, "%s", problem.Message))
 }
 
 func (v *visit) environmentThere() Verdict {

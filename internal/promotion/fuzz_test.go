@@ -217,7 +217,7 @@ func randomPerson(w *world, d *dice, step int) {
 // randomAccident is what happens by itself.
 func randomAccident(w *world, d *dice) {
 	site := w.randomSite(d)
-	switch d.roll(9) {
+	switch d.roll(10) {
 	case 1:
 		w.now = w.now.Add(choose(d, time.Minute, time.Hour, 8*24*time.Hour))
 	case 2:
@@ -236,6 +236,8 @@ func randomAccident(w *world, d *dice) {
 		site.Workloads[0].Paused = !site.Workloads[0].Paused
 	case 8:
 		w.hanging[choose(d, "test/functional", "test/stress")] = d.one(2)
+	case 9:
+		w.policies = choose(d, promotion.Policies{}, withoutTheLock, alteredLock)
 	}
 }
 

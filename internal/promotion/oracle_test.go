@@ -88,7 +88,7 @@ func (o oracle) whyNoClaim(update promotion.UpdateEnvironment) string {
 	if o.Promotion.Spec.Lifecycle == v1alpha1.LifecycleCancelled {
 		return "it is cancelled"
 	}
-	for _, why := range []string{o.whyNotAdmitted(), o.whyNotBefore(), o.whyNoEvidence(), o.whyNotSigned()} {
+	for _, why := range []string{o.whyUnguarded(), o.whyNotAdmitted(), o.whyNotBefore(), o.whyNoEvidence(), o.whyNotSigned()} {
 		if why != "" {
 			return "I1: " + why
 		}
@@ -102,6 +102,15 @@ func (o oracle) whyBusy() string {
 		if h.PromotionRef.UID != o.uid() && (h.Pipeline == key || o.site.Environment.Spec.Concurrency == v1alpha1.ConcurrencyExclusive) {
 			return "I3: " + h.PromotionRef.Name + " holds the slot"
 		}
+	}
+	return ""
+}
+
+func (o oracle) whyUnguarded() string {
+	spec := o.site.Environment.Spec
+	open := spec.Lock == v1alpha1.LockOff || spec.Lock == v1alpha1.LockAudit || spec.Lock == "" && spec.Tier == v1alpha1.TierDevelopment
+	if len(o.Policies.Missing)+len(o.Policies.Altered) > 0 && (!open || spec.Tier == v1alpha1.TierProduction) {
+		return "a policy is missing or altered"
 	}
 	return ""
 }

@@ -25,6 +25,8 @@ type Snapshot struct {
 	Sites map[string]Site
 	// Records of the pipeline in every namespace.
 	Records []*v1alpha1.ReleaseRecord
+	// Policies that are not as they should be.
+	Policies Policies
 }
 
 // Resolution is what registries answered when asked for the tags of a Promotion.

@@ -37,6 +37,8 @@ type world struct {
 	broken map[string]bool
 	// stale API servers do not see the pin yet: so many touches in a namespace leave the images as they are.
 	stale map[string]int
+	// policies that are missing or altered.
+	policies promotion.Policies
 	// signers approve whatever awaits them, in every namespace.
 	signers []string
 	// owners of Jobs: the uid of the promotion that a run belongs to.
@@ -104,7 +106,7 @@ func (w *world) say(format string, args ...any) { w.log = append(w.log, fmt.Spri
 
 // snapshot is what the operator observes. It shares nothing with the world.
 func (w *world) snapshot(p *v1alpha1.Promotion) promotion.Snapshot {
-	s := promotion.Snapshot{Now: w.now, Promotion: p.DeepCopy(), Resolution: w.resolution, Sites: map[string]promotion.Site{}}
+	s := promotion.Snapshot{Now: w.now, Promotion: p.DeepCopy(), Resolution: w.resolution, Sites: map[string]promotion.Site{}, Policies: w.policies}
 	if w.pipeline != nil {
 		s.Pipeline = w.pipeline.DeepCopy()
 	}

@@ -22,8 +22,9 @@ const (
 // actor is somebody who talks to the API server, and hears its warnings.
 type actor struct {
 	client.Client
-	name  string
-	heard *heard
+	name   string
+	heard  *heard
+	config *rest.Config
 }
 
 // heard collects warnings. It is a rest.WarningHandler.
@@ -53,7 +54,7 @@ func newActor(identity rest.ImpersonationConfig) *actor {
 	config := rest.CopyConfig(plane.Config)
 	config.Impersonate = identity
 	config.QPS = -1
-	a := &actor{name: identity.UserName, heard: &heard{}}
+	a := &actor{name: identity.UserName, heard: &heard{}, config: config}
 	config.WarningHandler = a.heard
 	c, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
 	if err != nil {

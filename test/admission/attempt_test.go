@@ -57,6 +57,9 @@ func (a attempt) run(t *testing.T) {
 	}
 }
 
+// suffix of the policies' names: they are shipped in a static form too (static_test.go).
+var suffix string
+
 // refused fails the test unless err is 403 of that policy, and says what to do.
 func refused(t *testing.T, err error, policy, says string) {
 	t.Helper()
@@ -66,6 +69,7 @@ func refused(t *testing.T, err error, policy, says string) {
 }
 
 func refusal(err error, policy, says string) error {
+	policy += suffix
 	switch {
 	case err == nil:
 		return fmt.Errorf("let through; %s must refuse it", policy)

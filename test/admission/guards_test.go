@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -76,7 +78,68 @@ func TestRecordsAreTheOperators(t *testing.T) {
 		func(o client.Object) {
 			o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "1"}})
 		})
-	attempt{name: "removed by the operator", as: theOperator(), write: deletes(record), about: record}.run(t)
+	owned := MakeRecord(namespace, "checkout-aaaaaaaa-11111")
+	owned.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "1"}}
+	const noOwners = "a ReleaseRecord has no owners, else the garbage collector could delete it: leave metadata.ownerReferences out"
+	try(t, []attempt{
+		{name: "born with an owner", as: theOperator(), write: creates(owned), about: owned, policy: "sluice-releaserecords", says: noOwners},
+		{name: "brought back with an owner", as: with(t, "restore", namespace), write: creates(owned), about: owned, policy: "sluice-releaserecords", says: noOwners},
+		{name: "removed by the operator", as: theOperator(), write: deletes(record), about: record},
+	})
+}
+
+// The real garbage collector cannot delete a locked Namespace, with all the evidence in it, for an owner that is gone.
+func TestTheGarbageCollectorAndLockedNamespaces(t *testing.T) {
+	kept, plain := MakeNamespace("guards-garbage", v1alpha1.LockEnforce).Obj(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "guards-garbage-plain"}}
+	kept.OwnerReferences, plain.OwnerReferences = []metav1.OwnerReference{danglingOwner}, []metav1.OwnerReference{danglingOwner}
+	create(t, kept)
+	create(t, plain)
+	eventually(t, func() error { return gone(t.Context(), plain) })
+	eventually(t, func() error {
+		events, err := plane.AuditEvents()
+		if err != nil {
+			return err
+		}
+		for i := range events {
+			e := &events[i]
+			if e.Verb == "delete" && e.ObjectRef != nil && e.ObjectRef.Resource == "namespaces" && e.ObjectRef.Name == kept.Name &&
+				e.User.Username == "system:serviceaccount:kube-system:generic-garbage-collector" && e.ResponseStatus.Code == 403 {
+				return nil
+			}
+		}
+		return &unlike{got: "no refused deletion of " + kept.Name, want: "one, by the garbage collector"}
+	})
+	if stored(t, kept) == "" {
+		t.Error("the Namespace is gone")
+	}
+}
+
+// Several at once: deletecollection names no object.
+func TestGuardsSeeCollections(t *testing.T) {
+	namespace := inbox(t, "guards-collections", nil)
+	approval, record := MakeApproval(namespace, "release").Named("signed").Obj(), MakeRecord(namespace, "checkout-aaaaaaaa-00000")
+	create(t, approval, person("alice"))
+	create(t, record, theOperator())
+	gate := gateJob(namespace, "sl-abababababababababab", api+"@"+current)
+	create(t, gate, theOperator())
+	environment := MakeEnvironment(namespace, v1alpha1.TierProduction).Obj()
+	all := func(kind client.Object, options ...client.DeleteAllOfOption) func(context.Context, client.Client) error {
+		return func(ctx context.Context, c client.Client) error {
+			return c.DeleteAllOf(ctx, kind, append(options, client.InNamespace(namespace))...)
+		}
+	}
+	mallory, holder := person("mallory"), with(t, "unlock", namespace)
+	labelled := client.HasLabels{v1alpha1.GateLabel}
+	try(t, []attempt{
+		{name: "Approvals", as: mallory, about: approval, write: all(&v1alpha1.Approval{}), policy: "sluice-approvals", says: "create another one with decision: Rejected"},
+		{name: "Environments", as: mallory, about: environment, write: all(&v1alpha1.Environment{}), policy: "sluice-environments", says: "takes the verb unlock"},
+		{name: "records", as: mallory, about: record, write: all(&v1alpha1.ReleaseRecord{}), policy: "sluice-releaserecords", says: "ReleaseRecords are evidence"},
+		{name: "Jobs of gates", as: mallory, about: gate, write: all(&batchv1.Job{}, labelled), policy: "sluice-gates", says: "leave the label out"},
+		{name: "Jobs of gates by the operator", as: theOperator(), about: gate, write: all(&batchv1.Job{}, labelled)},
+		{name: "Approvals with unlock", as: holder, about: approval, write: all(&v1alpha1.Approval{})},
+		{name: "Environments with unlock", as: holder, about: environment, write: all(&v1alpha1.Environment{})},
+		{name: "records by the operator", as: theOperator(), about: record, write: all(&v1alpha1.ReleaseRecord{})},
+	})
 }
 
 func TestTheOutcomeIsTheOperators(t *testing.T) {

@@ -92,6 +92,9 @@ func TestNamespaceGuardOnTheOperator(t *testing.T) {
 	}
 	for name, change := range other {
 		tryWays(t, attempt{name: name, as: theOperator(), about: namespace, policy: "sluice-namespaces", says: nothingElse}, change)
+		if name != "both in one go" { // which is refused for two reasons
+			tryWays(t, attempt{name: name + ", with the operator's name only", as: pretender(), about: namespace, policy: "sluice-namespaces", says: nothingElse}, change)
+		}
 	}
 	plain := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: open(t, "guard-operator-plain")}}
 	try(t, []attempt{

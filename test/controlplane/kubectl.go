@@ -29,14 +29,22 @@ func RunKubectl(ctx context.Context, path string, args ...string) (string, error
 	return string(output), nil
 }
 
-// Install does what config/default/kustomization.yaml tells a user to do. The path leads to config.
-func (p *ControlPlane) Install(ctx context.Context, config string) error {
-	for _, args := range [][]string{
-		{"apply", "-k", filepath.Join(config, "crd")},
-		{"wait", "--for=condition=Established", "--timeout=60s", "crd", "-l", "app.kubernetes.io/part-of=sluice"},
-		{"apply", "-k", filepath.Join(config, "default")},
-	} {
-		if _, err := p.Kubectl(ctx, args...); err != nil {
+// Install does what config/default/kustomization.yaml tells a user to do. The path leads to config. Folders of it are
+// applied in order, the CRDs established before what comes after them; without any, all that Sluice is made of.
+func (p *ControlPlane) Install(ctx context.Context, config string, folders ...string) error {
+	const definitions = "crd"
+	if len(folders) == 0 {
+		folders = []string{definitions, "default"}
+	}
+	for _, folder := range folders {
+		if _, err := p.Kubectl(ctx, "apply", "-k", filepath.Join(config, folder)); err != nil {
+			return err
+		}
+		if folder != definitions {
+			continue
+		}
+		_, err := p.Kubectl(ctx, "wait", "--for=condition=Established", "--timeout=60s", "crd", "-l", "app.kubernetes.io/part-of=sluice")
+		if err != nil {
 			return err
 		}
 	}

@@ -33,8 +33,9 @@ func (p *ControlPlane) startNodes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A user of its own, so that the audit log tells the nodes' writes from the administrator's.
-	if kubeconfig, err = p.credentials.kubeconfig(kwok, "system:kwok", masters); err != nil {
+	// A user of its own, so that the audit log tells the nodes' writes from the administrator's; in the group of nodes,
+	// because policies ask who writes the status of a pod.
+	if kubeconfig, err = p.credentials.kubeconfig(kwok, "system:kwok", masters, "system:nodes"); err != nil {
 		return err
 	}
 	err = p.start(kwok, "--kubeconfig="+kubeconfig, "--config="+filepath.Join(p.Dir, "stages.yaml"),

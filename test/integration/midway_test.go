@@ -58,7 +58,7 @@ func TestAGateWhoseImageCannotBePulledGoesOnOnceItCan(t *testing.T) {
 		s.get(pod.Namespace, pod.Name, pod)
 		pod.Status.Phase = phase
 		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "test", Image: pod.Spec.Containers[0].Image, State: state}}
-		if err := s.admin.Status().Update(t.Context(), pod); err != nil {
+		if err := as(t, "system:node:node-0", "system:nodes", "system:masters").Status().Update(t.Context(), pod); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	gcr "github.com/google/go-containerregistry/pkg/registry"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
@@ -52,6 +53,8 @@ var (
 	// operatorFailed holds what ended the operator, if it ended.
 	operatorFailed = make(chan error, 1)
 	operator       *running
+	// operatorMetrics are those of the operator that was started last.
+	operatorMetrics atomic.Pointer[prometheus.Registry]
 	// operations is done when all tests are.
 	operations, endOperations = context.WithCancel(context.Background())
 )
@@ -182,7 +185,10 @@ func makeManager(ctx context.Context) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	measured := prometheus.NewRegistry()
+	operatorMetrics.Store(measured)
 	setup := sluice.Setup{
+		Metrics:  measured,
 		Operator: types.NamespacedName{Namespace: "sluice-system", Name: "sluice"},
 		Registry: resolver, Clock: clock.Real{}, KeepRecords: keepRecords,
 		Options: func() controller.Options {

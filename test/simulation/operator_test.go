@@ -19,6 +19,7 @@ import (
 
 	sluice "github.com/sluice-dev/sluice/internal/controller"
 	"github.com/sluice-dev/sluice/internal/delivery"
+	"github.com/sluice-dev/sluice/internal/policy"
 	"github.com/sluice-dev/sluice/internal/registry"
 	"github.com/sluice-dev/sluice/test/simulation/memapi"
 )
@@ -69,6 +70,8 @@ func cacheTransforms() map[string]memapi.Transform {
 		"Pod": delivery.StripPod, "Event": delivery.StripEvent,
 		"Deployment": delivery.StripWorkload, "StatefulSet": delivery.StripWorkload, "DaemonSet": delivery.StripWorkload,
 		"ReplicaSet": delivery.StripWorkload, "CronJob": delivery.StripWorkload, "Job": delivery.StripWorkload,
+		policy.ValidatingPolicy: policy.Strip, policy.ValidatingBinding: policy.Strip,
+		policy.MutatingPolicy: policy.Strip, policy.MutatingBinding: policy.Strip,
 	}
 }
 

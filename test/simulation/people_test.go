@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/policy"
 	"github.com/sluice-dev/sluice/test/simulation/memapi"
 )
 
@@ -49,15 +50,18 @@ func (s *simulation) deeds() []deed {
 			deed{2, "deletes a Job", s.deleteJob}, deed{2, "deletes a pod", s.deletePod},
 			deed{2, "pauses or resumes", s.pause}, deed{2, "scales", s.scaleSomething},
 			deed{2, "grants or withdraws the operator's right", s.changeRight}, deed{3, "disturbs the registry", s.disturbRegistry},
-			deed{1, "deletes an Environment or a namespace", s.deleteEnvironment},
+			deed{1, "deletes an Environment or a namespace", s.deleteEnvironment}, deed{1, "takes a policy's binding away, or brings it back", s.changePolicies},
 		)
 	}
 	return deeds
 }
 
-// mend undoes what somebody did to workloads, rights and the registry.
+// mend undoes what somebody did to workloads, rights, policies and the registry.
 func (s *simulation) mend() {
 	s.registry.down = false
+	if s.api.Get(policy.ValidatingBinding, memapi.Key{Name: "sluice-lock"}) == nil {
+		s.changePolicies()
+	}
 	for _, st := range s.plan.steps {
 		if s.api.Get("RoleBinding", memapi.Key{Namespace: st.namespace, Name: "sluice"}) == nil {
 			s.try(s.as("admin").Create(context.Background(), roleBinding(st.namespace)))
@@ -287,6 +291,21 @@ func (s *simulation) changeRight() {
 		return
 	}
 	s.try(s.as("admin").Create(context.Background(), roleBinding(st.namespace)))
+}
+
+// changePolicies takes the binding of the lock away, or brings it back.
+func (s *simulation) changePolicies() {
+	for _, object := range policy.Shipped().Objects() {
+		if kind := s.api.Kind(object); kind != policy.ValidatingBinding || object.GetName() != "sluice-lock" {
+			continue
+		}
+		binding := object.DeepCopyObject().(client.Object)
+		if s.api.Get(policy.ValidatingBinding, memapi.Key{Name: binding.GetName()}) != nil {
+			s.try(s.as("admin").Delete(context.Background(), binding))
+			return
+		}
+		s.try(s.as("admin").Create(context.Background(), binding))
+	}
 }
 
 func (s *simulation) disturbRegistry() {

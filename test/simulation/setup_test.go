@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/policy"
 	"github.com/sluice-dev/sluice/internal/promotion"
 	"github.com/sluice-dev/sluice/test/simulation/memapi"
 )
@@ -23,6 +24,9 @@ import (
 func (s *simulation) setUp() {
 	s.pushAll()
 	admin := s.api.ClientFor("admin", s.api.Live())
+	for _, object := range policy.Shipped().Objects() {
+		s.create(admin, object.DeepCopyObject().(client.Object))
+	}
 	s.create(admin, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: teamNamespace}})
 	for _, st := range s.plan.steps {
 		s.create(admin, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: st.namespace}})
