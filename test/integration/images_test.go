@@ -54,10 +54,13 @@ func TestScenario14AnIndexKeepsItsDigestThoughPodsReportAPlatforms(t *testing.T)
 	s.create(d)
 	s.awaitReported("test", adoptedPlatform)
 	s.createPipeline()
+	eventually(t, "the index is adopted", func() error {
+		if got := s.pin("test"); got != s.repository+"@"+adopted {
+			return fmt.Errorf("the pin is %q, want the index %s", got, adopted)
+		}
+		return nil
+	})
 	s.awaitReady("test")
-	if got := s.pin("test"); got != s.repository+"@"+adopted {
-		t.Errorf("adopted as %s, want the index %s", got, adopted)
-	}
 	s.promoteTag("first", "v2")
 	s.awaitOutcome("first", v1alpha1.OutcomeSucceeded)
 	s.awaitReported("test", promotedPlatform)
