@@ -65,9 +65,7 @@ func Compare(shipped, live *Set) []State {
 
 func compareAll(shipped, live *Set, recall func(string, string, func() []string) []string) []State {
 	states := compare(ValidatingPolicy, shipped.ValidatingPolicies, live.ValidatingPolicies, recall, func(p *admissionv1.ValidatingAdmissionPolicy) any {
-		spec := p.Spec.DeepCopy()
-		setDefaults(&spec.FailurePolicy, spec.MatchConstraints)
-		return *spec
+		return validatingSpec(p.Spec.DeepCopy())
 	})
 	states = append(states, compare(ValidatingBinding, shipped.ValidatingBindings, live.ValidatingBindings, recall, func(b *admissionv1.ValidatingAdmissionPolicyBinding) any {
 		spec := b.Spec.DeepCopy()
@@ -75,9 +73,7 @@ func compareAll(shipped, live *Set, recall func(string, string, func() []string)
 		return *spec
 	})...)
 	states = append(states, compare(MutatingPolicy, shipped.MutatingPolicies, live.MutatingPolicies, recall, func(p *admissionv1.MutatingAdmissionPolicy) any {
-		spec := p.Spec.DeepCopy()
-		setDefaults(&spec.FailurePolicy, spec.MatchConstraints)
-		return *spec
+		return mutatingSpec(p.Spec.DeepCopy())
 	})...)
 	return append(states, compare(MutatingBinding, shipped.MutatingBindings, live.MutatingBindings, recall, func(b *admissionv1.MutatingAdmissionPolicyBinding) any {
 		spec := b.Spec.DeepCopy()
@@ -92,7 +88,7 @@ type named[T any] interface {
 	metav1.Object
 }
 
-// compare looks at one kind. What spec returns is a copy, defaults filled in.
+// compare looks at one kind. What spec returns is a copy in the form in which two that mean the same are equal.
 func compare[T any, P named[T]](kind string, shipped, live []T, recall func(string, string, func() []string) []string, spec func(P) any) []State {
 	byName := make(map[string]P, len(live))
 	for i := range live {
@@ -124,31 +120,4 @@ func differences(shipped, live any) []string {
 		}
 	}
 	return fields
-}
-
-// setDefaults fills in what the API server fills in for a policy.
-func setDefaults(failure **admissionv1.FailurePolicyType, match *admissionv1.MatchResources) {
-	setDefault(failure, admissionv1.Fail)
-	setMatchDefaults(match)
-}
-
-// setMatchDefaults fills in what the API server fills in where a policy or a binding says what it matches.
-func setMatchDefaults(match *admissionv1.MatchResources) {
-	if match == nil {
-		return
-	}
-	setDefault(&match.MatchPolicy, admissionv1.Equivalent)
-	setDefault(&match.NamespaceSelector, metav1.LabelSelector{})
-	setDefault(&match.ObjectSelector, metav1.LabelSelector{})
-	for _, rules := range [][]admissionv1.NamedRuleWithOperations{match.ResourceRules, match.ExcludeResourceRules} {
-		for i := range rules {
-			setDefault(&rules[i].Scope, admissionv1.AllScopes)
-		}
-	}
-}
-
-func setDefault[T any](field **T, value T) {
-	if *field == nil {
-		*field = &value
-	}
 }

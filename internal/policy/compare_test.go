@@ -112,6 +112,27 @@ func TestWhatMeansTheSame(t *testing.T) {
 			p.Labels, p.Annotations = map[string]string{"app.kubernetes.io/part-of": "sluice"}, map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}"}
 			p.Generation, p.ResourceVersion, p.Status.ObservedGeneration = 3, "77", 3
 		}},
+		{"lines broken as kustomize breaks them", func(_ *testing.T, s *Set) {
+			twice := func(expression *string) { *expression = strings.ReplaceAll(*expression, "\n", "\n\n") }
+			for i := range s.ValidatingPolicies {
+				spec := &s.ValidatingPolicies[i].Spec
+				for j := range spec.Validations {
+					twice(&spec.Validations[j].Expression)
+					twice(&spec.Validations[j].MessageExpression)
+				}
+				for j := range spec.Variables {
+					twice(&spec.Variables[j].Expression)
+				}
+				for j := range spec.MatchConditions {
+					twice(&spec.MatchConditions[j].Expression)
+				}
+			}
+			for i := range s.MutatingPolicies {
+				for j := range s.MutatingPolicies[i].Spec.Mutations {
+					twice(&s.MutatingPolicies[i].Spec.Mutations[j].JSONPatch.Expression)
+				}
+			}
+		}},
 		{"policies of others", func(_ *testing.T, s *Set) {
 			s.ValidatingPolicies = append(s.ValidatingPolicies, admissionv1.ValidatingAdmissionPolicy{
 				ObjectMeta: metav1.ObjectMeta{Name: "of-others"},
@@ -242,6 +263,14 @@ func TestWhatIsAltered(t *testing.T) {
 			spec.Validations = spec.Validations[:1]
 		}, policy + " spec.validations"},
 		{"a validation that always holds", func(t *testing.T, s *Set) { s.policy(t, "sluice-lock").Validations[1].Expression = "true" }, policy + " spec.validations"},
+		{"a space more in a string", func(t *testing.T, s *Set) {
+			list := find(t, s.ValidatingPolicies, "sluice-lock").Spec.Variables
+			i := slices.IndexFunc(list, func(v admissionv1.Variable) bool { return v.Name == "list" })
+			list[i].Expression = strings.Replace(list[i].Expression, "' '", "'  '", 1)
+		}, policy + " spec.variables"},
+		{"a comment that swallows the rest", func(t *testing.T, s *Set) {
+			s.policy(t, "sluice-lock").Validations[1].Expression += " // nothing\n || true"
+		}, policy + " spec.validations"},
 		{"a variable that says something else", func(t *testing.T, s *Set) {
 			s.policy(t, "sluice-lock").Variables[0].Expression = "'pods'"
 		}, policy + " spec.variables"},
