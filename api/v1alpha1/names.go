@@ -22,7 +22,9 @@ const (
 	PrefixesAnnotation = "sluice.dev/prefixes"
 	// UnmanagedAnnotation on a Namespace says whether images of no pipeline may run: Allow or Deny.
 	UnmanagedAnnotation = "sluice.dev/unmanaged"
-	// GateImagesAnnotation on a Namespace lists the images of gates, for the operator's Jobs only.
+	// MirrorsAnnotation on a Namespace lists repository=mirror for each owned repository that is pulled from elsewhere there.
+	MirrorsAnnotation = "sluice.dev/mirrors"
+	// GateImagesAnnotation on a Namespace lists image=job for the Jobs of gates: that image may run in that Job only.
 	GateImagesAnnotation = "sluice.dev/gate-images"
 	// OwnersAnnotation on a Namespace lists repository=pipeline-namespace/pipeline-name for each owned repository.
 	OwnersAnnotation = "sluice.dev/owners"

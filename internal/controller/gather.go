@@ -153,7 +153,7 @@ func (g *Gatherer) Site(ctx context.Context, namespace string, repositories []st
 	if err != nil {
 		return site, err
 	}
-	observed.Repositories = repositories
+	observed.Repositories = promotion.MirrorsOf(site.Environment, site.Namespace).Names(repositories)
 	site.Workloads = delivery.Observe(observed)
 	site.InUse = delivery.InUse(observed)
 	for i := range observed.Jobs {

@@ -128,7 +128,7 @@ func TestTouchPatchesOneAnnotation(t *testing.T) {
 func makeTouch(kind string) promotion.Touch {
 	return promotion.Touch{
 		Namespace: namespace, Kind: kind, Name: "web", ResourceVersion: "7", Release: "hash:uid",
-		Images: []v1alpha1.Image{{Name: "api", Repository: api, Digest: digestA}},
+		References: map[string]string{api: api + "@" + digestA},
 	}
 }
 

@@ -31,18 +31,37 @@ func imagesInUse(in Observed) []promotion.ContainerImage {
 	var images []promotion.ContainerImage
 	for i := range in.Pods {
 		if pod := &in.Pods[i]; live(pod) && !isGatePod(pod) {
-			images = append(images, podImages(pod)...)
+			images = append(images, slices.Concat(podImages(pod), attachedImages(pod.Spec))...)
 		}
 	}
 	for i := range in.Jobs {
 		if job := &in.Jobs[i]; !isGate(job.Labels) && !finished(job) {
-			images = append(images, containerImages(job.Spec.Template.Spec)...)
+			images = append(images, templateImages(job.Spec.Template.Spec)...)
 		}
 	}
 	for i := range in.ReplicaSets {
 		if rs := &in.ReplicaSets[i]; hasReplicas(rs) {
-			images = append(images, containerImages(rs.Spec.Template.Spec)...)
+			images = append(images, templateImages(rs.Spec.Template.Spec)...)
 		}
+	}
+	return images
+}
+
+func templateImages(spec corev1.PodSpec) []promotion.ContainerImage {
+	return slices.Concat(containerImages(spec), attachedImages(spec))
+}
+
+// attachedImages are those that carry no release, and that the lock looks at all the same: of volumes and of ephemeral
+// containers.
+func attachedImages(spec corev1.PodSpec) []promotion.ContainerImage {
+	var images []promotion.ContainerImage
+	for i := range spec.Volumes {
+		if image := spec.Volumes[i].Image; image != nil {
+			images = append(images, promotion.ContainerImage{Container: spec.Volumes[i].Name, Image: image.Reference})
+		}
+	}
+	for i := range spec.EphemeralContainers {
+		images = append(images, promotion.ContainerImage{Container: spec.EphemeralContainers[i].Name, Image: spec.EphemeralContainers[i].Image})
 	}
 	return images
 }

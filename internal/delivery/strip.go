@@ -176,6 +176,8 @@ func stripPodSpec(s corev1.PodSpec) corev1.PodSpec {
 	return corev1.PodSpec{
 		Containers:            stripContainers(s.Containers),
 		InitContainers:        stripContainers(s.InitContainers),
+		EphemeralContainers:   stripEphemeral(s.EphemeralContainers),
+		Volumes:               stripVolumes(s.Volumes),
 		ActiveDeadlineSeconds: s.ActiveDeadlineSeconds,
 	}
 }
@@ -184,6 +186,29 @@ func stripContainers(containers []corev1.Container) []corev1.Container {
 	var stripped []corev1.Container
 	for i := range containers {
 		stripped = append(stripped, corev1.Container{Name: containers[i].Name, Image: containers[i].Image})
+	}
+	return stripped
+}
+
+func stripEphemeral(containers []corev1.EphemeralContainer) []corev1.EphemeralContainer {
+	var stripped []corev1.EphemeralContainer
+	for i := range containers {
+		stripped = append(stripped, corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
+			Name: containers[i].Name, Image: containers[i].Image,
+		}})
+	}
+	return stripped
+}
+
+// stripVolumes keeps those that are images.
+func stripVolumes(volumes []corev1.Volume) []corev1.Volume {
+	var stripped []corev1.Volume
+	for i := range volumes {
+		if image := volumes[i].Image; image != nil {
+			stripped = append(stripped, corev1.Volume{
+				Name: volumes[i].Name, VolumeSource: corev1.VolumeSource{Image: &corev1.ImageVolumeSource{Reference: image.Reference}},
+			})
+		}
 	}
 	return stripped
 }

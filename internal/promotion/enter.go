@@ -49,6 +49,9 @@ func (v *visit) judge() {
 		before := v.verdict.and(v.admitted()).and(v.permitted()).and(v.gatesAllowed()).and(v.evidenceComplete()).and(v.requesterKnown())
 		signed := v.approved(before)
 		v.verdict = before.and(signed).and(v.newest(signed)).and(v.free()).and(v.workloadsThere())
+		if before.State == Ready {
+			v.verdict = v.verdict.and(v.mirrored())
+		}
 	}
 	if v.verdict.State == Refused {
 		v.stop, v.stopMessage = v.verdict.Cause, v.verdict.Why
@@ -266,7 +269,7 @@ func (v *visit) missingWorkloads() []v1alpha1.PipelineImage {
 		if image.Workloads == v1alpha1.WorkloadsOptional || !v.inRelease(image.Repository) {
 			continue
 		}
-		if !slices.ContainsFunc(v.site.Workloads, func(w Workload) bool { return !w.Ignored && w.runs(image.Repository) }) {
+		if !slices.ContainsFunc(v.site.Workloads, func(w Workload) bool { return !w.Ignored && w.runs(image.Repository, v.mirrors) }) {
 			lacking = append(lacking, image)
 		}
 	}
