@@ -22,7 +22,8 @@ const (
 	PrefixesAnnotation = "sluice.dev/prefixes"
 	// UnmanagedAnnotation on a Namespace says whether images of no pipeline may run: Allow or Deny.
 	UnmanagedAnnotation = "sluice.dev/unmanaged"
-	// MirrorsAnnotation on a Namespace lists repository=mirror for each owned repository that is pulled from elsewhere there.
+	// MirrorsAnnotation on a Namespace lists repository=name for each other name under which an owned repository is, or was,
+	// pulled there.
 	MirrorsAnnotation = "sluice.dev/mirrors"
 	// GateImagesAnnotation on a Namespace lists image=job for the Jobs of gates: that image may run in that Job only.
 	GateImagesAnnotation = "sluice.dev/gate-images"

@@ -221,14 +221,16 @@ func (g *Gatherer) Observed(ctx context.Context, namespace string) (delivery.Obs
 		jobs         batchv1.JobList
 		pods         corev1.PodList
 		events       corev1.EventList
+		revisions    appsv1.ControllerRevisionList
 	)
 	var failures []error
-	for _, list := range []client.ObjectList{&deployments, &statefulSets, &daemonSets, &replicaSets, &cronJobs, &jobs, &pods, &events} {
+	for _, list := range []client.ObjectList{&deployments, &statefulSets, &daemonSets, &replicaSets, &cronJobs, &jobs, &pods, &events, &revisions} {
 		failures = append(failures, g.list(ctx, list, client.InNamespace(namespace)))
 	}
 	return delivery.Observed{
 		Deployments: deployments.Items, StatefulSets: statefulSets.Items, DaemonSets: daemonSets.Items,
 		ReplicaSets: replicaSets.Items, CronJobs: cronJobs.Items, Jobs: jobs.Items, Pods: pods.Items, Events: events.Items,
+		Revisions: revisions.Items,
 	}, errors.Join(failures...)
 }
 

@@ -56,6 +56,8 @@ func ManagerOptions() ctrl.Options {
 				&appsv1.ReplicaSet{}:  workload,
 				&batchv1.CronJob{}:    workload,
 				&batchv1.Job{}:        workload,
+
+				&appsv1.ControllerRevision{}: {Transform: delivery.StripRevision},
 			},
 		},
 		Client: client.Options{Cache: &client.CacheOptions{

@@ -1,12 +1,14 @@
 package delivery
 
 import (
+	"encoding/json"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // The functions below are transforms for a cache. They keep what observing deliveries and gates needs, and nothing else:
@@ -53,6 +55,20 @@ func StripWorkload(object any) (any, error) {
 		return stripJob(w), nil
 	}
 	return object, nil
+}
+
+// StripRevision keeps of a ControllerRevision the images of its template.
+func StripRevision(object any) (any, error) {
+	revision, ok := object.(*appsv1.ControllerRevision)
+	if !ok {
+		return object, nil
+	}
+	var data revisionData
+	data.Spec.Template = stripTemplate(templateOf(revision))
+	raw, err := json.Marshal(data)
+	return &appsv1.ControllerRevision{
+		TypeMeta: revision.TypeMeta, ObjectMeta: stripMeta(revision.ObjectMeta), Revision: revision.Revision, Data: runtime.RawExtension{Raw: raw},
+	}, err
 }
 
 // StripEvent keeps of an Event what it is about, why, and when.

@@ -39,7 +39,7 @@ func (d *decision) enforce() {
 func (d *decision) follow(c *promotion.EnforcedCopy) {
 	spec := d.snapshot.Environment.Spec
 	c.Tier = spec.Tier
-	c.Mirrors = d.mirrors.Of(c.Owners)
+	c.Mirrors = d.mirrors.Of(*c)
 	c.Prefixes = slices.Clone(spec.AllowedImages)
 	c.Unmanaged = d.force.UnmanagedImages
 	c.Lock = d.lock()

@@ -150,7 +150,7 @@ func (v *visit) enforcedFor(images, pulled []v1alpha1.Image) EnforcedCopy {
 			want.Images = append(want.Images, reference)
 		}
 	}
-	want.Mirrors = v.mirrors.Of(want.Owners)
+	want.Mirrors = v.mirrors.Of(want)
 	v.forgetAdopted(&want)
 	want.GateImages = v.gateImages(was)
 	return want

@@ -27,7 +27,7 @@ type EnforcedCopy struct {
 	Pins map[string]string
 	// Owners hold the pipeline, as namespace/name, that owns a repository, by canonical repository.
 	Owners map[string]string
-	// Mirrors hold the repository that an owned one is pulled from, where that is another, by canonical repository.
+	// Mirrors hold canonical repositories by other names that they are, or were, pulled under.
 	Mirrors map[string]string
 	// Adopted holds the digest of each image string seen at adoption, by string.
 	Adopted map[string]string
@@ -53,12 +53,16 @@ func ParseEnforced(ns *corev1.Namespace) EnforcedCopy {
 		Images:     strings.Fields(notes[v1alpha1.ImagesAnnotation]),
 		Pins:       map[string]string{},
 		Owners:     parsePairs(notes[v1alpha1.OwnersAnnotation]),
-		Mirrors:    parsePairs(notes[v1alpha1.MirrorsAnnotation]),
+		Mirrors:    map[string]string{},
 		Adopted:    parsePairs(notes[v1alpha1.AdoptedAnnotation]),
 		Others:     strings.Fields(notes[v1alpha1.OthersAnnotation]),
 		Prefixes:   strings.Fields(notes[v1alpha1.PrefixesAnnotation]),
 		Unmanaged:  v1alpha1.UnmanagedImages(notes[v1alpha1.UnmanagedAnnotation]),
 		GateImages: strings.Fields(notes[v1alpha1.GateImagesAnnotation]),
+	}
+	for _, field := range strings.Fields(notes[v1alpha1.MirrorsAnnotation]) {
+		canonical, name, _ := strings.Cut(field, "=")
+		c.Mirrors[name] = canonical
 	}
 	for _, field := range strings.Fields(notes[v1alpha1.PinsAnnotation]) {
 		repository, reference := c.parsePin(field)
@@ -74,12 +78,19 @@ func (c EnforcedCopy) parsePin(field string) (repository, reference string) {
 		return canonical, pulled
 	}
 	repository, _, _ = strings.Cut(field, "@")
-	for canonical, mirror := range c.Mirrors {
-		if mirror == repository {
-			return canonical, field
-		}
+	if canonical := c.Mirrors[repository]; canonical != "" {
+		return canonical, field
 	}
 	return repository, field
+}
+
+// mirrors returns the fields "canonical=name".
+func (c EnforcedCopy) mirrors() []string {
+	fields := make([]string, 0, len(c.Mirrors))
+	for name, canonical := range c.Mirrors {
+		fields = append(fields, canonical+"="+name)
+	}
+	return fields
 }
 
 // pins returns the fields that parsePin reads.
@@ -108,7 +119,7 @@ func (c EnforcedCopy) Annotations() map[string]string {
 		v1alpha1.ImagesAnnotation:     joinSorted(c.Images),
 		v1alpha1.PinsAnnotation:       joinSorted(c.pins()),
 		v1alpha1.OwnersAnnotation:     joinPairs(c.Owners),
-		v1alpha1.MirrorsAnnotation:    joinPairs(c.Mirrors),
+		v1alpha1.MirrorsAnnotation:    joinSorted(c.mirrors()),
 		v1alpha1.AdoptedAnnotation:    joinPairs(c.Adopted),
 		v1alpha1.OthersAnnotation:     joinSorted(c.Others),
 		v1alpha1.PrefixesAnnotation:   joinSorted(c.Prefixes),

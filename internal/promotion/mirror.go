@@ -28,9 +28,7 @@ func MirrorsOf(env *v1alpha1.Environment, ns *corev1.Namespace) Mirrors {
 		m.entries = env.Spec.Repositories
 	}
 	enforced := ParseEnforced(ns)
-	for canonical, mirror := range enforced.Mirrors {
-		m.former[mirror] = canonical
-	}
+	maps.Copy(m.former, enforced.Mirrors)
 	for canonical, reference := range enforced.Pins {
 		m.former[repositoryOf(reference)] = canonical
 	}
@@ -90,15 +88,22 @@ func (m Mirrors) Names(repositories []string) []string {
 	return slices.Compact(names)
 }
 
-// Of returns the names that some canonical repositories are pulled under, where these differ, by canonical name.
-func (m Mirrors) Of(owners map[string]string) map[string]string {
-	pulled := map[string]string{}
-	for repository := range maps.Keys(owners) {
+// Of returns what an enforced copy has to know: the name under which each owned repository is pulled, and those of before
+// that it still allows or pins, each with the canonical one.
+func (m Mirrors) Of(c EnforcedCopy) map[string]string {
+	names := map[string]string{}
+	for repository := range c.Owners {
 		if name := m.Pulled(repository); name != repository {
-			pulled[repository] = name
+			names[name] = repository
 		}
 	}
-	return pulled
+	for _, reference := range slices.Concat(c.Images, slices.Collect(maps.Values(c.Pins))) {
+		name := repositoryOf(reference)
+		if canonical := m.Canonical(name); canonical != name && c.Owners[canonical] != "" {
+			names[name] = canonical
+		}
+	}
+	return names
 }
 
 // Images returns the images as they are pulled.

@@ -409,6 +409,9 @@ func (o oracle) canonical(reference string) string {
 
 // whyNoTouch: admission writes what is pinned, so the pin has to be there first.
 func (o oracle) whyNoTouch(touch promotion.Touch) string {
+	if touch.Namespace != o.namespace() {
+		return ""
+	}
 	pins := promotion.ParseEnforced(o.site.Namespace).Pins
 	for _, reference := range touch.References {
 		if pins[repositoryName(o.canonical(reference))] != reference {

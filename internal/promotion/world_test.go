@@ -340,10 +340,8 @@ func (w *world) touch(e promotion.Touch) (done, fresh bool) {
 func pinned(workload *promotion.Workload, enforced promotion.EnforcedCopy) {
 	for i, image := range workload.Images {
 		repository, _, _ := strings.Cut(image.Image, "@")
-		for canonical, reference := range enforced.Pins {
-			if repository == enforced.Mirrors[canonical] || strings.HasPrefix(reference, repository+"@") {
-				repository = canonical
-			}
+		if canonical := enforced.Mirrors[repository]; canonical != "" {
+			repository = canonical
 		}
 		if pin := enforced.Pins[repository]; pin != "" && pin != image.Image {
 			workload.Images[i].Image, workload.Settled = pin, false
