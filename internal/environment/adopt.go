@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
 // adoption is the work on one repository that nobody owned: what runs of it becomes known by digest, and nothing that
@@ -32,7 +33,8 @@ func (d *decision) adopt() {
 			continue
 		}
 		for _, image := range p.Spec.Images {
-			if d.want.Owners[image.Repository] != "" || d.adopting(image.Repository) || !d.admits(pipelineKey(p), image.Repository) {
+			mirror := promotion.NamesMirror(d.snapshot.Environment, []string{image.Repository}).Type != ""
+			if mirror || d.want.Owners[image.Repository] != "" || d.adopting(image.Repository) || !d.admits(pipelineKey(p), image.Repository) {
 				continue
 			}
 			a := &adoption{pipeline: p, repository: image.Repository, digests: map[string]string{}}

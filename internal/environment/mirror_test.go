@@ -164,3 +164,14 @@ func TestProposals(t *testing.T) {
 		t.Errorf("%q does not propose %q", converged.Message, want)
 	}
 }
+
+// The mirror itself is nobody's repository: it stands for another.
+func TestAPipelineThatListsTheMirrorOwnsNothing(t *testing.T) {
+	w := mirrored(t)
+	w.snapshot.Environment.Spec.Pipelines[0].Repositories = append(w.snapshot.Environment.Spec.Pipelines[0].Repositories, "mirror.example.com/eu/")
+	w.pipeline("other", mirror)
+	w.has(mirror, "v1", digest("a"))
+	w.runs("api", mirror+":v1", digest("a"))
+	w.settle()
+	w.expectAnnotation(v1alpha1.OwnersAnnotation, api+"=shop/checkout")
+}

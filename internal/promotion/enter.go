@@ -136,7 +136,11 @@ func (v *visit) environmentThere() Verdict {
 // admitted checks the consent of the environment: to this pipeline, to each of its repositories.
 func (v *visit) admitted() Verdict {
 	p := v.promotion()
-	reason := Admission(v.site.Environment, v.site.Namespace, v1alpha1.PipelineReference{Namespace: p.Namespace, Name: p.Spec.PipelineRef.Name}, repositoriesOf(v.status.Images))
+	repositories := repositoriesOf(v.status.Images)
+	reason := Admission(v.site.Environment, v.site.Namespace, v1alpha1.PipelineReference{Namespace: p.Namespace, Name: p.Spec.PipelineRef.Name}, repositories)
+	if reason.Type == "" {
+		reason = NamesMirror(v.site.Environment, repositories)
+	}
 	if reason.Type != "" {
 		return pending(reason)
 	}

@@ -201,3 +201,19 @@ func TestAMirrorThatChangesIsNoDrift(t *testing.T) {
 		t.Errorf("runs %s", got)
 	}
 }
+
+// A pipeline that lists the mirror itself could be meant or be mirrored, but not both.
+func TestAPipelineThatListsTheMirror(t *testing.T) {
+	w := mirroredWorld(t)
+	env := w.sites["shop-prod"].Environment
+	env.Spec.Pipelines[0].Repositories = append(env.Spec.Pipelines[0].Repositories, europe)
+	w.pipeline.Spec.Images[0].Repository = europe + "checkout-api"
+	w.promote("v2")
+	plan := w.plan()
+	reasons := plan.Status.Environments[2].Reasons
+	if !slices.ContainsFunc(reasons, func(r v1alpha1.Reason) bool {
+		return r.Type == v1alpha1.ReasonRepositoryNotAdmitted && strings.Contains(r.Message, "let the pipeline list "+Repository("api"))
+	}) {
+		t.Errorf("waits for %v", reasons)
+	}
+}
