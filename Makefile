@@ -57,6 +57,16 @@ writes: binaries ## Count the operator's API writes for one promotion
 	@out=$$(go test ./test/integration -count=1 -v -run TestOnePromotionFromDevToProd 2>&1) || { echo "$$out"; exit 1; }; \
 	  echo "$$out" | grep -E '^ +[0-9]+ '; echo "$$out" | grep '^writes per promotion' | tail -n 1
 
+.PHONY: lock-latency
+lock-latency: binaries ## Measure what lock and pin add to the creation of a pod
+	@out=$$(go test ./test/admission -count=1 -run 'TestLockLatency$$' -args -latency=1000 2>&1) || { echo "$$out"; exit 1; }; \
+	  echo "$$out" | grep -E '^ +(repositories|[0-9]+ )'; echo "$$out" | grep '^lock adds' | tail -n 1
+
+.PHONY: restarts
+restarts: binaries ## Restart the API server RESTARTS=20 times while pods are created, locked and not
+	@out=$$(go test ./test/admission -count=1 -v -run 'TestScenario29RestartOfTheAPIServer$$' -args -restarts=$(or $(RESTARTS),20) 2>&1) || { echo "$$out"; exit 1; }; \
+	  echo "$$out" | grep 'creates, '; echo "$$out" | grep '^restarts:' | tail -n 1
+
 .PHONY: e2e
 e2e: ## The demo's path, asserted, on a real node or kind
 	hack/demo/e2e.sh

@@ -110,6 +110,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ReleaseRecordApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReleaseRecordSpec"):
 		return &apiv1alpha1.ReleaseRecordSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RepositoryMirror"):
+		return &apiv1alpha1.RepositoryMirrorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Requirements"):
 		return &apiv1alpha1.RequirementsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequirementsInForce"):

@@ -162,6 +162,18 @@ type EnvironmentSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(i, i.matches('^[a-z0-9.-]+(:[0-9]+)?/([a-z0-9._-]+/)*$') || i.matches('^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[a-f0-9]{64})?$'))",message="write a prefix that ends in a slash (registry.example.com/mesh/) or an exact reference"
 	AllowedImages []string `json:"allowedImages,omitempty"`
 
+	// repositories that are pulled from elsewhere here: a mirror, or the registry of a region. Releases, evidence and consent
+	// keep the name that the pipeline gives; what runs here, and what the lock allows, has the other.
+	// +optional
+	// +listType=map
+	// +listMapKey=from
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.from == b.from || !(b.from.endsWith('/') && a.from.startsWith(b.from))))",message="let no from lie below another: it would not be clear which entry counts"
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.from == b.from || !(a.to == b.to || b.to.endsWith('/') && a.to.startsWith(b.to))))",message="let each to be listed once, and none lie below another: two repositories would become one"
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, !(a.from == b.to || b.to.endsWith('/') && a.from.startsWith(b.to) || a.from.endsWith('/') && b.to.startsWith(a.from))))",message="let no from and to lie below one another: the same name would mean two repositories"
+	Repositories []RepositoryMirror `json:"repositories,omitempty"`
+
 	// concurrency is PerPipeline (default) or Exclusive.
 	// +optional
 	Concurrency Concurrency `json:"concurrency,omitempty"`

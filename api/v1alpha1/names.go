@@ -22,7 +22,10 @@ const (
 	PrefixesAnnotation = "sluice.dev/prefixes"
 	// UnmanagedAnnotation on a Namespace says whether images of no pipeline may run: Allow or Deny.
 	UnmanagedAnnotation = "sluice.dev/unmanaged"
-	// GateImagesAnnotation on a Namespace lists the images of gates, for the operator's Jobs only.
+	// MirrorsAnnotation on a Namespace lists repository=name for each other name under which an owned repository is, or was,
+	// pulled there.
+	MirrorsAnnotation = "sluice.dev/mirrors"
+	// GateImagesAnnotation on a Namespace lists image=job for the Jobs of gates: that image may run in that Job only.
 	GateImagesAnnotation = "sluice.dev/gate-images"
 	// OwnersAnnotation on a Namespace lists repository=pipeline-namespace/pipeline-name for each owned repository.
 	OwnersAnnotation = "sluice.dev/owners"

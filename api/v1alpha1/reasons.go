@@ -52,6 +52,8 @@ const (
 	ReasonRegistryUnavailable = "RegistryUnavailable"
 	// ReasonRegistryDenied means that the registry refused the operator; it is asked again.
 	ReasonRegistryDenied = "RegistryDenied"
+	// ReasonDigestNotInMirror means that an environment pulls from a mirror that lacks the release; it is asked again.
+	ReasonDigestNotInMirror = "DigestNotInMirror"
 )
 
 // Reasons of the condition Succeeded while a Promotion has not ended, and when it ended well.
@@ -197,6 +199,8 @@ const (
 	ReasonDrifted = "Drifted"
 	// ReasonUnmanagedImagesRun means that images of no pipeline run where none may.
 	ReasonUnmanagedImagesRun = "UnmanagedImagesRun"
+	// ReasonAuditedImagesRun means that images run that the lock only let in because it audits.
+	ReasonAuditedImagesRun = "AuditedImagesRun"
 	// ReasonRollbackFailed means that a rollback did not succeed.
 	ReasonRollbackFailed = "RollbackFailed"
 	// ReasonReleaseHeld means that a failed release was left in place.

@@ -103,6 +103,18 @@ func (l *lookout) add(spec *corev1.PodSpec, digests map[string]string, like envi
 			l.seen = append(l.seen, like)
 		}
 	}
+	// What a person attaches to a pod, and what is mounted from an image, is no workload of a pipeline.
+	like.Source, like.Digest = environment.SourceOther, ""
+	for i := range spec.EphemeralContainers {
+		like.Image = spec.EphemeralContainers[i].Image
+		l.seen = append(l.seen, like)
+	}
+	for i := range spec.Volumes {
+		if image := spec.Volumes[i].Image; image != nil {
+			like.Image = image.Reference
+			l.seen = append(l.seen, like)
+		}
+	}
 }
 
 func controllerOf(object metav1.Object) types.UID {

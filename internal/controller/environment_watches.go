@@ -95,6 +95,9 @@ func podFacts(pod *corev1.Pod) []string {
 	for i := range pod.Spec.InitContainers {
 		facts = append(facts, pod.Spec.InitContainers[i].Image)
 	}
+	for i := range pod.Spec.EphemeralContainers {
+		facts = append(facts, pod.Spec.EphemeralContainers[i].Image)
+	}
 	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		facts = append(facts, s.Name, s.ImageID)
 	}

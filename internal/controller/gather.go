@@ -159,7 +159,7 @@ func (g *Gatherer) Site(ctx context.Context, namespace string, repositories []st
 	if err != nil {
 		return site, err
 	}
-	observed.Repositories = repositories
+	observed.Repositories = promotion.MirrorsOf(site.Environment, site.Namespace).Names(repositories)
 	site.Workloads = delivery.Observe(observed)
 	site.InUse = delivery.InUse(observed)
 	for i := range observed.Jobs {
@@ -227,14 +227,16 @@ func (g *Gatherer) Observed(ctx context.Context, namespace string) (delivery.Obs
 		jobs         batchv1.JobList
 		pods         corev1.PodList
 		events       corev1.EventList
+		revisions    appsv1.ControllerRevisionList
 	)
 	var failures []error
-	for _, list := range []client.ObjectList{&deployments, &statefulSets, &daemonSets, &replicaSets, &cronJobs, &jobs, &pods, &events} {
+	for _, list := range []client.ObjectList{&deployments, &statefulSets, &daemonSets, &replicaSets, &cronJobs, &jobs, &pods, &events, &revisions} {
 		failures = append(failures, g.list(ctx, list, client.InNamespace(namespace)))
 	}
 	return delivery.Observed{
 		Deployments: deployments.Items, StatefulSets: statefulSets.Items, DaemonSets: daemonSets.Items,
 		ReplicaSets: replicaSets.Items, CronJobs: cronJobs.Items, Jobs: jobs.Items, Pods: pods.Items, Events: events.Items,
+		Revisions: revisions.Items,
 	}, errors.Join(failures...)
 }
 

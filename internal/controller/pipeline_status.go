@@ -85,6 +85,9 @@ func (f pipelineFacts) admission(e v1alpha1.PipelineEnvironment) v1alpha1.Reason
 	if reason := promotion.Admission(site.Environment, site.Namespace, ref, repositories); reason.Type != "" {
 		return reason
 	}
+	if reason := promotion.NamesMirror(site.Environment, repositories); reason.Type != "" {
+		return reason
+	}
 	if len(e.Gates) > 0 && promotion.InForce(site.Environment.Spec).TeamGates == v1alpha1.TeamGatesRefuse {
 		return v1alpha1.NewReason(v1alpha1.ReasonTeamGatesRefused,
 			"the pipeline has gates of its own here, and the Environment of %s runs none of a team; take them out of the pipeline, or let the platform team set teamGates: Allow",

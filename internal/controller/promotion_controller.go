@@ -34,6 +34,8 @@ type PromotionReconciler struct {
 	Performer *Performer
 	// Tags resolves tags.
 	Tags *TagResolver
+	// Answers of registries about digests at mirrors.
+	Answers *ImageAnswers
 	// Events publishes transitions.
 	Events events.EventRecorder
 	// Clock of the operator.
@@ -57,6 +59,10 @@ func (r *PromotionReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 	snapshot.Resolution = r.Tags.Resolution(ctx, p, snapshot.Pipeline)
 	snapshot.Now = r.Clock.Now()
 	plan := promotion.Decide(snapshot)
+	if len(plan.Questions) > 0 {
+		snapshot.Mirrored = r.Answers.mirrored(ctx, plan.Questions, p, snapshot.Pipeline)
+		plan = promotion.Decide(snapshot)
+	}
 	return r.carryOut(ctx, p.DeepCopy(), plan)
 }
 

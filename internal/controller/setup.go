@@ -62,6 +62,8 @@ func ManagerOptions() ctrl.Options {
 				&batchv1.CronJob{}:    workload,
 				&batchv1.Job{}:        workload,
 
+				&appsv1.ControllerRevision{}: {Transform: delivery.StripRevision},
+
 				&admissionv1.ValidatingAdmissionPolicy{}:        policies,
 				&admissionv1.ValidatingAdmissionPolicyBinding{}: policies,
 				&admissionv1.MutatingAdmissionPolicy{}:          policies,
@@ -105,13 +107,14 @@ func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
 		}
 	}
 	recorder := mgr.GetEventRecorder("sluice")
+	answers := &ImageAnswers{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock}
 	promotions := &PromotionReconciler{
 		Client: c, Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,
-		Tags: &TagResolver{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
+		Tags: &TagResolver{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock}, Answers: answers,
 	}
 	environments := &EnvironmentReconciler{
 		Client: c, APIReader: mgr.GetAPIReader(), Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,
-		Answers: &ImageAnswers{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock}, KeepRecords: s.KeepRecords,
+		Answers: answers, KeepRecords: s.KeepRecords,
 	}
 	pipelines := &DeliveryPipelineReconciler{Client: c, Gatherer: gatherer, Clock: s.Clock}
 	return errors.Join(

@@ -67,7 +67,7 @@ func (a *Applier) Touch(ctx context.Context, touch promotion.Touch) error {
 	if err := a.patch(ctx, workload, patch); err != nil {
 		return refusal.Explain(err, v1alpha1.ReasonAdmissionRefused, "%s", what)
 	}
-	if difference := compare(podSpec(workload), touch.Images); difference != "" {
+	if difference := compare(podSpec(workload), touch.References); difference != "" {
 		return fmt.Errorf("%s: %w: %s", what, ErrPinPropagating, difference)
 	}
 	return nil
@@ -106,13 +106,9 @@ func podSpec(workload client.Object) corev1.PodSpec {
 
 // compare names the first container that runs a repository of the release, but not the release. Only the exact text
 // will do: the lock compares text.
-func compare(spec corev1.PodSpec, release []v1alpha1.Image) string {
-	wanted := make(map[string]string, len(release))
-	for _, image := range release {
-		wanted[image.Repository] = image.Reference()
-	}
+func compare(spec corev1.PodSpec, references map[string]string) string {
 	for _, c := range containerImages(spec) {
-		if reference, ours := wanted[Repository(c.Image)]; ours && c.Image != reference {
+		if reference, ours := references[Repository(c.Image)]; ours && c.Image != reference {
 			return fmt.Sprintf("container %s has %s instead of %s", c.Container, c.Image, reference)
 		}
 	}

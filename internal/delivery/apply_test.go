@@ -72,7 +72,7 @@ func TestPinPatchesOnlyWhatIsOurs(t *testing.T) {
 		"annotations": map[string]any{
 			v1alpha1.ImagesAnnotation: api + "@" + digestA, v1alpha1.PinsAnnotation: api + "@" + digestA,
 			v1alpha1.OwnersAnnotation: nil, v1alpha1.AdoptedAnnotation: nil, v1alpha1.OthersAnnotation: nil,
-			v1alpha1.PrefixesAnnotation: nil, v1alpha1.UnmanagedAnnotation: nil, v1alpha1.GateImagesAnnotation: nil,
+			v1alpha1.MirrorsAnnotation: nil, v1alpha1.PrefixesAnnotation: nil, v1alpha1.UnmanagedAnnotation: nil, v1alpha1.GateImagesAnnotation: nil,
 		},
 	}}
 	if r.kind != types.MergePatchType || r.object.GetName() != namespace || !reflect.DeepEqual(r.body, want) {
@@ -128,7 +128,7 @@ func TestTouchPatchesOneAnnotation(t *testing.T) {
 func makeTouch(kind string) promotion.Touch {
 	return promotion.Touch{
 		Namespace: namespace, Kind: kind, Name: "web", ResourceVersion: "7", Release: "hash:uid",
-		Images: []v1alpha1.Image{{Name: "api", Repository: api, Digest: digestA}},
+		References: map[string]string{api: api + "@" + digestA},
 	}
 }
 

@@ -36,6 +36,8 @@ type Observed struct {
 	CronJobs []batchv1.CronJob
 	// ReplicaSets of the namespace: they tie pods to Deployments.
 	ReplicaSets []appsv1.ReplicaSet
+	// Revisions of StatefulSets and DaemonSets: a StatefulSet may make pods of an old one.
+	Revisions []appsv1.ControllerRevision
 	// Jobs of the namespace: what they run stays in use until they end.
 	Jobs []batchv1.Job
 	// Pods of the namespace.

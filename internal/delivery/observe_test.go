@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -178,6 +179,23 @@ func TestInUse(t *testing.T) {
 	leaving.Spec.Template, leaving.Status.Replicas = template(api+"@"+digestA), 1
 	tagged := makePod("p", "ReplicaSet", "web-1", api+":v1").Status(corev1.ContainerStatus{Name: "c0", ImageID: api + "@" + digestA})
 	used := []string{api + "@" + digestA}
+	attached := makePod("p", "ReplicaSet", "w", worker+"@"+digestB).Obj()
+	attached.Spec.Volumes = []corev1.Volume{{Name: "files", VolumeSource: corev1.VolumeSource{Image: &corev1.ImageVolumeSource{Reference: api + "@" + digestA}}}}
+	debugged := makePod("p", "ReplicaSet", "w", worker+"@"+digestB).Obj()
+	debugged.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "d", Image: api + "@" + digestA}}}
+	partitioned := appsv1.StatefulSet{ObjectMeta: meta("db"), Status: appsv1.StatefulSetStatus{CurrentRevision: "db-1", UpdateRevision: "db-2"}}
+	moved := *partitioned.DeepCopy()
+	moved.Status.CurrentRevision = "db-2"
+	revision := func(owner string) []appsv1.ControllerRevision {
+		r := appsv1.ControllerRevision{ObjectMeta: meta("db-1"), Revision: 1}
+		r.OwnerReferences = ownedBy("StatefulSet", owner)
+		r.Data.Raw = []byte(`{"spec":{"template":{"$patch":"replace","spec":{"containers":[{"name":"c0","image":"` + api + "@" + digestA + `","command":["x"]}]}}}}`)
+		stripped, err := StripRevision(&r)
+		if err != nil || strings.Contains(string(stripped.(*appsv1.ControllerRevision).Data.Raw), "command") {
+			t.Fatalf("%v: %+v", err, stripped)
+		}
+		return []appsv1.ControllerRevision{*stripped.(*appsv1.ControllerRevision)}
+	}
 	for _, c := range []struct {
 		reason string
 		in     Observed
@@ -195,6 +213,11 @@ func TestInUse(t *testing.T) {
 		{"a gate's label hides no pod of a workload", Observed{Pods: []corev1.Pod{makePod("p", "ReplicaSet", "w", api+"@"+digestA).Labelled(v1alpha1.GateLabel, "smoke").Obj()}}, used},
 		{"a ReplicaSet with replicas", Observed{ReplicaSets: []appsv1.ReplicaSet{scaled}}, used},
 		{"a ReplicaSet that is scaled down and still has pods", Observed{ReplicaSets: []appsv1.ReplicaSet{leaving}}, used},
+		{"an image volume", Observed{Pods: []corev1.Pod{attached}}, used},
+		{"an ephemeral container", Observed{Pods: []corev1.Pod{debugged}}, used},
+		{"a revision that a StatefulSet leaves", Observed{StatefulSets: []appsv1.StatefulSet{partitioned}, Revisions: revision("db")}, used},
+		{"a revision that it left", Observed{StatefulSets: []appsv1.StatefulSet{moved}, Revisions: revision("db")}, nil},
+		{"a revision of another", Observed{StatefulSets: []appsv1.StatefulSet{partitioned}, Revisions: revision("other")}, nil},
 		{"a ReplicaSet of the past", Observed{ReplicaSets: []appsv1.ReplicaSet{old}}, nil},
 	} {
 		t.Run(c.reason, func(t *testing.T) {

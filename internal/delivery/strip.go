@@ -1,12 +1,14 @@
 package delivery
 
 import (
+	"encoding/json"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // The functions below are transforms for a cache. They keep what observing deliveries and gates needs, and nothing else:
@@ -53,6 +55,20 @@ func StripWorkload(object any) (any, error) {
 		return stripJob(w), nil
 	}
 	return object, nil
+}
+
+// StripRevision keeps of a ControllerRevision the images of its template.
+func StripRevision(object any) (any, error) {
+	revision, ok := object.(*appsv1.ControllerRevision)
+	if !ok {
+		return object, nil
+	}
+	var data revisionData
+	data.Spec.Template = stripTemplate(templateOf(revision))
+	raw, err := json.Marshal(data)
+	return &appsv1.ControllerRevision{
+		TypeMeta: revision.TypeMeta, ObjectMeta: stripMeta(revision.ObjectMeta), Revision: revision.Revision, Data: runtime.RawExtension{Raw: raw},
+	}, err
 }
 
 // StripEvent keeps of an Event what it is about, why, and when.
@@ -176,6 +192,8 @@ func stripPodSpec(s corev1.PodSpec) corev1.PodSpec {
 	return corev1.PodSpec{
 		Containers:            stripContainers(s.Containers),
 		InitContainers:        stripContainers(s.InitContainers),
+		EphemeralContainers:   stripEphemeral(s.EphemeralContainers),
+		Volumes:               stripVolumes(s.Volumes),
 		ActiveDeadlineSeconds: s.ActiveDeadlineSeconds,
 	}
 }
@@ -184,6 +202,29 @@ func stripContainers(containers []corev1.Container) []corev1.Container {
 	var stripped []corev1.Container
 	for i := range containers {
 		stripped = append(stripped, corev1.Container{Name: containers[i].Name, Image: containers[i].Image})
+	}
+	return stripped
+}
+
+func stripEphemeral(containers []corev1.EphemeralContainer) []corev1.EphemeralContainer {
+	var stripped []corev1.EphemeralContainer
+	for i := range containers {
+		stripped = append(stripped, corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
+			Name: containers[i].Name, Image: containers[i].Image,
+		}})
+	}
+	return stripped
+}
+
+// stripVolumes keeps those that are images.
+func stripVolumes(volumes []corev1.Volume) []corev1.Volume {
+	var stripped []corev1.Volume
+	for i := range volumes {
+		if image := volumes[i].Image; image != nil {
+			stripped = append(stripped, corev1.Volume{
+				Name: volumes[i].Name, VolumeSource: corev1.VolumeSource{Image: &corev1.ImageVolumeSource{Reference: image.Reference}},
+			})
+		}
 	}
 	return stripped
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
 // adoption is the work on one repository that nobody owned: what runs of it becomes known by digest, and nothing that
@@ -32,11 +33,12 @@ func (d *decision) adopt() {
 			continue
 		}
 		for _, image := range p.Spec.Images {
-			if d.want.Owners[image.Repository] != "" || d.adopting(image.Repository) || !d.admits(pipelineKey(p), image.Repository) {
+			mirror := promotion.NamesMirror(d.snapshot.Environment, []string{image.Repository}).Type != ""
+			if mirror || d.want.Owners[image.Repository] != "" || d.adopting(image.Repository) || !d.admits(pipelineKey(p), image.Repository) {
 				continue
 			}
 			a := &adoption{pipeline: p, repository: image.Repository, digests: map[string]string{}}
-			a.seen = stringsOf(d.snapshot.Sightings, a.repository)
+			a.seen = stringsOf(d.snapshot.Sightings, func(image string) bool { return d.repository(image) == a.repository })
 			d.adoptions = append(d.adoptions, a)
 			d.find(a)
 		}
@@ -70,13 +72,13 @@ func (d *decision) find(a *adoption) {
 // digestOf returns the digest of one image string; neither digest nor reason while a registry has not been asked.
 func (d *decision) digestOf(a *adoption, s seenString) (string, v1alpha1.Reason) {
 	if exact := Digest(s.text); exact != "" {
-		answer, known := d.ask(a, exact)
+		answer, known := d.ask(a, s, exact)
 		if !known || answer.Reason == "" {
 			return pick(known, exact, ""), v1alpha1.Reason{}
 		}
 		return "", a.unanswered(s, exact, answer)
 	}
-	tag, known := d.ask(a, tagOf(s.text))
+	tag, known := d.ask(a, s, tagOf(s.text))
 	if !known {
 		return "", v1alpha1.Reason{}
 	}
@@ -119,7 +121,7 @@ func (d *decision) indexOf(a *adoption, s seenString, running string, tag Answer
 	if running == tag.Digest || slices.Contains(tag.Platforms, running) {
 		return tag.Digest, v1alpha1.Reason{}
 	}
-	own, known := d.ask(a, running)
+	own, known := d.ask(a, s, running)
 	switch {
 	case !known:
 		return "", v1alpha1.Reason{}
@@ -139,14 +141,15 @@ func (a *adoption) unanswered(s seenString, reference string, answer Answer) v1a
 	if answer.Reason == v1alpha1.ReasonTagNotFound {
 		return v1alpha1.NewReason(v1alpha1.ReasonDigestNotInRegistry,
 			"%s names %s, and the registry does not have %s of %s any more, so that no other node could start it; push it again, or let the workload run an image that is there",
-			s.where, s.text, reference, a.repository)
+			s.where, s.text, reference, s.repository)
 	}
 	return v1alpha1.NewReason(v1alpha1.ReasonRegistryUnavailable, "%s names %s, which could not be verified: %s", s.where, s.text, answer.Message)
 }
 
-// ask looks an answer up, and puts the question where there is none, or none that has to stay.
-func (d *decision) ask(a *adoption, reference string) (Answer, bool) {
-	question := Question{Pipeline: pipelineKey(a.pipeline), Repository: a.repository, Reference: reference}
+// ask looks an answer up, and puts the question where there is none, or none that has to stay. It is the registry that the
+// image string names which has to have it, be that a mirror or not.
+func (d *decision) ask(a *adoption, s seenString, reference string) (Answer, bool) {
+	question := Question{Pipeline: pipelineKey(a.pipeline), Repository: s.repository, Reference: reference}
 	answer, known := d.snapshot.Answers[question]
 	a.pending = a.pending || !known
 	if (!known || answer.Reason != "") && !slices.Contains(d.questions, question) {
@@ -155,25 +158,37 @@ func (d *decision) ask(a *adoption, reference string) (Answer, bool) {
 	return answer, known
 }
 
-// own writes down what was found. Every image string keeps the digest that it has; the pin is set only where all that
-// templates name agree. Workloads that are to be left alone do not count for that, unless there are no others.
+// own writes down what was found. Every image string keeps the digest and the registry that it has; the pin is set only
+// where all that templates name agree. Workloads that are to be left alone do not count for that, unless there are no others.
 func (d *decision) own(a *adoption) {
 	d.want.Owners[a.repository] = pipelineKey(a.pipeline)
-	pin := a.pin()
+	pin := a.reference(a.pin(), d.mirrors.Pulled(a.repository))
 	if pin != "" {
-		d.want.Pins[a.repository] = a.repository + "@" + pin
+		d.want.Pins[a.repository] = pin
 	}
 	for text, digest := range a.digests {
-		reference := a.repository + "@" + digest
+		reference := Repository(text) + "@" + digest
 		d.allow(reference)
 		if Digest(text) != "" && text != reference {
 			// The pin leaves pods alone that name a digest, and the lock compares text.
 			d.allow(text)
 		}
-		if text != reference || digest != pin {
+		if text != reference || reference != pin {
 			d.want.Adopted[text] = digest
 		}
 	}
+}
+
+// reference returns a digest under the name that it is pulled under here, if something runs it under that name; else under
+// one that it does run under. A mirror that nothing was pulled from yet counts from the first promotion on.
+func (a *adoption) reference(digest, pulled string) string {
+	found := ""
+	for _, s := range a.seen {
+		if digest != "" && a.digests[s.text] == digest && (found == "" || s.repository == pulled) {
+			found = s.repository + "@" + digest
+		}
+	}
+	return found
 }
 
 // pin returns the digest that all agree on; empty where they do not, or where nothing runs.

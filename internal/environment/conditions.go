@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,6 +18,9 @@ var gravest = []string{
 
 // maxListed is how many problems or images a message names.
 const maxListed = 5
+
+// maxProposed is how many images the schema lets allowedImages hold.
+const maxProposed = 64
 
 func (d *decision) setConditions() {
 	accepted, adopted, locked := d.accepted(), d.adopted(), d.locked()
@@ -70,11 +74,33 @@ func (d *decision) adopted() metav1.Condition {
 	}
 	reason := d.adoptedReason(before)
 	messages := map[string]string{
-		v1alpha1.ReasonAdopted:    "what ran before is known by digest",
+		v1alpha1.ReasonAdopted:    "what ran before is known by digest" + d.proposal(),
 		v1alpha1.ReasonNothingRan: "nothing of an admitted pipeline ran before",
 		v1alpha1.ReasonRestored:   "what the Namespace enforces, or records and Promotions say, was taken up again",
 	}
 	return v1alpha1.NewCondition(v1alpha1.ConditionAdopted, metav1.ConditionTrue, reason, messages[reason])
+}
+
+// proposal tells of images of no pipeline that ran at adoption, and how to allow them for good.
+func (d *decision) proposal() string {
+	if text := propose(d.want.Others); text != "" {
+		return "; images of no pipeline ran as well, and may go on as they are; to allow them for good, and their like" + text
+	}
+	return ""
+}
+
+// allowable says whether an image string can stand in allowedImages.
+var allowable = regexp.MustCompile(`^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[a-f0-9]{64})?$`).MatchString
+
+// propose writes the lines of an Environment that would allow images, for a person to copy; nothing where none could.
+func propose(images []string) string {
+	images = slices.DeleteFunc(slices.Clone(images), func(image string) bool { return !allowable(image) })
+	slices.Sort(images)
+	images = slices.Compact(images)
+	if len(images) == 0 {
+		return ""
+	}
+	return ": allowedImages: [" + strings.Join(images[:min(len(images), maxProposed)], ", ") + "]"
 }
 
 // adoptedReason stays as it is once it is true, but for a namespace in which something runs for the first time.
@@ -149,11 +175,32 @@ func (d *decision) converged() metav1.Condition {
 	if c.Status != metav1.ConditionTrue {
 		return c
 	}
-	if images := d.unmanagedImages(); len(images) > 0 {
+	unmanaged := d.unmanagedImages()
+	if let := append(d.unpromotedImages(), unmanaged...); len(let) > 0 && d.want.Lock == v1alpha1.LockAudit {
+		return v1alpha1.NewCondition(v1alpha1.ConditionConverged, metav1.ConditionFalse, v1alpha1.ReasonAuditedImagesRun,
+			"images run that the lock would refuse, and lets in because it audits: "+join(let)+"; bring them in with a Promotion, take them away, or allow them"+propose(unmanaged))
+	}
+	if len(unmanaged) > 0 {
 		return v1alpha1.NewCondition(v1alpha1.ConditionConverged, metav1.ConditionFalse, v1alpha1.ReasonUnmanagedImagesRun,
-			"images of no pipeline run, and could not start again: "+join(images)+"; take them away, or list them in allowedImages")
+			"images of no pipeline run, and could not start again: "+join(unmanaged)+"; take them away, or allow them"+propose(unmanaged))
 	}
 	return c
+}
+
+// unpromotedImages are of repositories that a pipeline owns, and of no release that may run here.
+func (d *decision) unpromotedImages() []string {
+	var images []string
+	for _, s := range d.snapshot.Sightings {
+		repository := d.repository(s.Image)
+		// A template of a repository that nothing was promoted of yet waits for its first promotion, and a tag was pinned
+		// in the pod, unless it was there before.
+		waits := s.Source == SourceTemplate && d.want.Pins[repository] == ""
+		if d.refusal.Type == "" && d.managed(s.Image) && !waits && Digest(s.Image) != "" &&
+			!slices.Contains(d.want.Images, s.Image) && d.want.Adopted[s.Image] == "" {
+			images = append(images, s.Image)
+		}
+	}
+	return images
 }
 
 // unmanagedImages run though unmanaged images are denied and nobody allowed them.

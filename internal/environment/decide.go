@@ -17,6 +17,7 @@ func Decide(snapshot Snapshot) Plan {
 	d := &decision{
 		snapshot: snapshot, force: promotion.InForce(snapshot.Environment.Spec),
 		was: was, want: was.Clone(), status: *snapshot.Environment.Status.DeepCopy(),
+		mirrors: promotion.MirrorsOf(snapshot.Environment, snapshot.Namespace),
 	}
 	d.pipelines, d.records = sortedPipelines(snapshot.Pipelines), recordsByPipeline(snapshot)
 	d.decide()
@@ -34,6 +35,8 @@ type decision struct {
 	force v1alpha1.RequirementsInForce
 	// was and want are the enforced copy before and after.
 	was, want promotion.EnforcedCopy
+	// mirrors are the names of repositories here.
+	mirrors promotion.Mirrors
 	// status grows into the plan's.
 	status v1alpha1.EnvironmentStatus
 	// pipelines that list this namespace and may own something here, the oldest first.
@@ -82,6 +85,9 @@ func (d *decision) refuse() v1alpha1.Reason {
 }
 
 func (d *decision) namespace() string { return d.snapshot.Namespace.Name }
+
+// repository returns the canonical repository of an image string.
+func (d *decision) repository(image string) string { return d.mirrors.Canonical(Repository(image)) }
 
 // now returns the present time in the resolution that the API stores: one second.
 func (d *decision) now() *metav1.Time {

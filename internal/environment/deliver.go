@@ -119,7 +119,7 @@ func (d *decision) runsAdopted(key string) bool {
 		return false
 	}
 	for repository, owner := range d.want.Owners {
-		if owner == key && slices.ContainsFunc(d.want.Images, func(image string) bool { return Repository(image) == repository }) {
+		if owner == key && slices.ContainsFunc(d.want.Images, func(image string) bool { return d.repository(image) == repository }) {
 			return true
 		}
 	}
@@ -144,7 +144,7 @@ func (d *decision) withDrift(entry v1alpha1.DeliveredPipeline, drifted bool) v1a
 func (d *decision) drifted() map[string]bool {
 	drifted := map[string]bool{}
 	for _, s := range d.snapshot.Sightings {
-		repository := Repository(s.Image)
+		repository := d.repository(s.Image)
 		pin := Digest(d.want.Pins[repository])
 		if pin == "" || s.Ignored || s.Source == SourceOther || d.want.Adopted[s.Image] != "" {
 			continue
@@ -158,7 +158,7 @@ func (d *decision) drifted() map[string]bool {
 
 func (d *decision) adoptedDigest(repository, digest string) bool {
 	for text, adopted := range d.want.Adopted {
-		if adopted == digest && Repository(text) == repository {
+		if adopted == digest && d.repository(text) == repository {
 			return true
 		}
 	}

@@ -39,6 +39,7 @@ func (d *decision) enforce() {
 func (d *decision) follow(c *promotion.EnforcedCopy) {
 	spec := d.snapshot.Environment.Spec
 	c.Tier = spec.Tier
+	c.Mirrors = d.mirrors.Of(*c)
 	c.Prefixes = slices.Clone(spec.AllowedImages)
 	c.Unmanaged = d.force.UnmanagedImages
 	c.Lock = d.lock()
@@ -97,7 +98,7 @@ func (d *decision) keepOthers() {
 }
 
 // managed says whether some pipeline owns the repository of an image.
-func (d *decision) managed(image string) bool { return d.want.Owners[Repository(image)] != "" }
+func (d *decision) managed(image string) bool { return d.want.Owners[d.repository(image)] != "" }
 
 // allowedPrefix says whether the Environment allows an image of no pipeline.
 func (d *decision) allowedPrefix(image string) bool {
@@ -143,7 +144,7 @@ func (d *decision) altered() bool {
 	return d.was.Lock != d.want.Lock && locked.Reason != v1alpha1.ReasonNotAdopted || !d.sameRest(d.was)
 }
 
-// sameRest says whether a copy has the tier, prefixes and treatment of unmanaged images that the Environment demands.
+// sameRest says whether a copy has the tier, mirrors, prefixes and treatment of unmanaged images that the Environment demands.
 func (d *decision) sameRest(c promotion.EnforcedCopy) bool {
 	demanded := c.Clone()
 	d.follow(&demanded)

@@ -53,6 +53,8 @@ var listable = regexp.MustCompile(`^[A-Za-z0-9._:/@+-]+$`).MatchString
 // seenString is one image string of a repository, with everything that was seen of it.
 type seenString struct {
 	text string
+	// repository that it names; a mirror, perhaps.
+	repository string
 	// digests that pods report, sorted, each once.
 	digests []string
 	// where it was seen first.
@@ -63,17 +65,17 @@ type seenString struct {
 	leads bool
 }
 
-// stringsOf returns the image strings of a repository, sorted.
-func stringsOf(sightings []Sighting, repository string) []seenString {
+// stringsOf returns the image strings that are meant, sorted.
+func stringsOf(sightings []Sighting, meant func(image string) bool) []seenString {
 	found := map[string]*seenString{}
 	var texts []string
 	for _, s := range sightings {
-		if Repository(s.Image) != repository || !listable(s.Image) {
+		if !meant(s.Image) || !listable(s.Image) {
 			continue
 		}
 		seen := found[s.Image]
 		if seen == nil {
-			seen = &seenString{text: s.Image, where: s.Where}
+			seen = &seenString{text: s.Image, repository: Repository(s.Image), where: s.Where}
 			found[s.Image] = seen
 			texts = append(texts, s.Image)
 		}

@@ -32,8 +32,9 @@ func (d *decision) restore() {
 			}
 			d.restored = true
 			d.want.Owners[image.Repository] = release.owner
-			d.want.Pins[image.Repository] = image.Reference()
-			d.allow(image.Reference())
+			pulled := v1alpha1.Image{Repository: d.mirrors.Pulled(image.Repository), Digest: image.Digest}.Reference()
+			d.want.Pins[image.Repository] = pulled
+			d.allow(pulled)
 		}
 	}
 }
@@ -110,7 +111,7 @@ func (d *decision) lister(repository string) *v1alpha1.DeliveryPipeline {
 func (d *decision) forget(repository string) {
 	delete(d.want.Owners, repository)
 	delete(d.want.Pins, repository)
-	of := func(image string) bool { return Repository(image) == repository }
+	of := func(image string) bool { return d.repository(image) == repository }
 	d.want.Images = slices.DeleteFunc(d.want.Images, of)
 	maps.DeleteFunc(d.want.Adopted, func(text, _ string) bool { return of(text) })
 }

@@ -41,6 +41,20 @@ func Admission(env *v1alpha1.Environment, ns *corev1.Namespace, pipeline v1alpha
 	return v1alpha1.Reason{}
 }
 
+// NamesMirror says that a pipeline lists a repository which an Environment pulls in the place of another: one name cannot
+// stand for two. The zero Reason means that it lists none.
+func NamesMirror(env *v1alpha1.Environment, repositories []string) v1alpha1.Reason {
+	mirrors := Mirrors{entries: env.Spec.Repositories}
+	for _, repository := range repositories {
+		if canonical := mirrors.Canonical(repository); canonical != repository {
+			return v1alpha1.NewReason(v1alpha1.ReasonRepositoryNotAdmitted,
+				"the Environment of %s pulls %s in the place of %s (spec.repositories); let the pipeline list %s, which is what it means",
+				env.Namespace, repository, canonical, canonical)
+		}
+	}
+	return v1alpha1.Reason{}
+}
+
 // matchesRepository says whether a repository is the one named, or lies below a prefix that ends in a slash.
 func matchesRepository(pattern, repository string) bool {
 	return pattern == repository || (strings.HasSuffix(pattern, "/") && strings.HasPrefix(repository, pattern))

@@ -74,7 +74,8 @@ func (v *visit) inTheWay() []v1alpha1.Reason {
 // bringIn makes the namespace run the given images: it pins them, touches the workloads once the pin can be seen, and
 // says what it waits for; nothing once every live pod runs them and is ready.
 func (v *visit) bringIn(releaseHash string, images []v1alpha1.Image) []v1alpha1.Reason {
-	want := v.enforcedFor(images)
+	pulled := v.pulled(images)
+	want, references := v.enforcedFor(images, pulled), v.mirrors.references(pulled)
 	if len(want.Images) > MaxReferences {
 		return []v1alpha1.Reason{v1alpha1.NewReason(v1alpha1.ReasonTooManyImages,
 			"namespace %s would list %d references, and its annotations hold %d; let pipelines go that nobody uses any more (spec.pipelines), or split the namespace",
@@ -82,7 +83,7 @@ func (v *visit) bringIn(releaseHash string, images []v1alpha1.Image) []v1alpha1.
 	}
 	if !want.Equal(ParseEnforced(v.site.Namespace)) {
 		v.do(Pin{Namespace: v.namespace(), ResourceVersion: v.site.Namespace.ResourceVersion, Copy: want})
-		return v.willRollOut(releaseHash, images)
+		return v.willRollOut(releaseHash, references)
 	}
 	var reasons []v1alpha1.Reason
 	for _, image := range v.missingWorkloads() {
@@ -92,22 +93,22 @@ func (v *visit) bringIn(releaseHash string, images []v1alpha1.Image) []v1alpha1.
 		if w.Ignored {
 			continue
 		}
-		if touch, needed := v.touch(w, TouchValue(releaseHash, v.uid()), images); needed {
+		if touch, needed := v.touch(w, TouchValue(releaseHash, v.uid()), references); needed {
 			v.do(touch)
 			reasons = append(reasons, touching(w, TouchValue(releaseHash, v.uid()), v.namespace()))
 			continue
 		}
-		reasons = append(reasons, rolloutOf(w, images, v.namespace())...)
+		reasons = append(reasons, rolloutOf(w, references, v.namespace())...)
 	}
 	return reasons
 }
 
 // willRollOut says the same of a release that is being pinned as of one that is rolling out: the steps between are not
 // worth a status write each.
-func (v *visit) willRollOut(releaseHash string, images []v1alpha1.Image) []v1alpha1.Reason {
+func (v *visit) willRollOut(releaseHash string, references map[string]string) []v1alpha1.Reason {
 	var reasons []v1alpha1.Reason
 	for _, w := range v.site.Workloads {
-		if !w.Ignored && !w.carries(images) {
+		if !w.Ignored && !w.carries(references) {
 			reasons = append(reasons, rollingOut(w, v.namespace()))
 		}
 	}
@@ -119,29 +120,29 @@ func (v *visit) willRollOut(releaseHash string, images []v1alpha1.Image) []v1alp
 
 // touch returns the write that brings the images into a workload, if it lacks them. Where a touch left other images,
 // the pin had not reached the API server that answered, and another value makes admission look again.
-func (v *visit) touch(w Workload, release string, images []v1alpha1.Image) (Touch, bool) {
+func (v *visit) touch(w Workload, release string, references map[string]string) (Touch, bool) {
 	touched := strings.HasPrefix(w.Release, release)
-	if touched && w.carries(images) {
+	if touched && w.carries(references) {
 		return Touch{}, false
 	}
 	if touched {
 		release += ":" + w.ResourceVersion
 	}
-	return Touch{Namespace: v.namespace(), Kind: w.Kind, Name: w.Name, ResourceVersion: w.ResourceVersion, Release: release, Images: images}, true
+	return Touch{Namespace: v.namespace(), Kind: w.Kind, Name: w.Name, ResourceVersion: w.ResourceVersion, Release: release, References: references}, true
 }
 
-// enforcedFor returns the enforced copy with the given images as the current ones. What lives, or may have to come
-// back, stays allowed.
-func (v *visit) enforcedFor(images []v1alpha1.Image) EnforcedCopy {
+// enforcedFor returns the enforced copy with the given images, pulled under the given names, as the current ones. What
+// lives, or may have to come back, stays allowed.
+func (v *visit) enforcedFor(images, pulled []v1alpha1.Image) EnforcedCopy {
 	was := ParseEnforced(v.site.Namespace)
 	want := was.Clone()
-	needed := v.neededReferences(images)
+	needed := v.neededReferences(pulled)
 	want.Images = slices.DeleteFunc(want.Images, func(reference string) bool {
 		repository, _, _ := strings.Cut(reference, "@")
-		return v.inRelease(repository) && !slices.Contains(needed, reference)
+		return v.inRelease(v.mirrors.Canonical(repository)) && !slices.Contains(needed, reference)
 	})
-	for _, image := range images {
-		want.Pins[image.Repository] = image.Reference()
+	for i, image := range images {
+		want.Pins[image.Repository] = pulled[i].Reference()
 		want.Owners[image.Repository] = v.pipelineKey()
 	}
 	for _, reference := range needed {
@@ -149,6 +150,7 @@ func (v *visit) enforcedFor(images []v1alpha1.Image) EnforcedCopy {
 			want.Images = append(want.Images, reference)
 		}
 	}
+	want.Mirrors = v.mirrors.Of(want)
 	v.forgetAdopted(&want)
 	want.GateImages = v.gateImages(was)
 	return want
@@ -156,10 +158,10 @@ func (v *visit) enforcedFor(images []v1alpha1.Image) EnforcedCopy {
 
 // neededReferences are the references of the release's repositories that must stay allowed: the new ones, the current
 // ones, those of the release to fall back to, and whatever lives.
-func (v *visit) neededReferences(images []v1alpha1.Image) []string {
+func (v *visit) neededReferences(pulled []v1alpha1.Image) []string {
 	was := ParseEnforced(v.site.Namespace)
 	var needed []string
-	for _, image := range images {
+	for _, image := range pulled {
 		needed = append(needed, image.Reference())
 	}
 	for _, image := range v.status.Images {
@@ -168,13 +170,13 @@ func (v *visit) neededReferences(images []v1alpha1.Image) []string {
 		}
 	}
 	if stable := v.stable(); stable != nil {
-		for _, image := range stable.Spec.Images {
+		for _, image := range v.stillAllowed(v.mirrors.Images(stable.Spec.Images)) {
 			needed = append(needed, image.Reference())
 		}
 	}
 	for _, reference := range v.site.InUse {
 		// What lives stays allowed, and nothing becomes allowed by living: it may have come in before the lock was on.
-		if v.inRelease(repositoryOf(reference)) && slices.Contains(was.Images, reference) {
+		if v.inRelease(v.mirrors.Canonical(repositoryOf(reference))) && slices.Contains(was.Images, reference) {
 			needed = append(needed, reference)
 		}
 	}
@@ -188,21 +190,26 @@ func (v *visit) forgetAdopted(want *EnforcedCopy) {
 		carried := slices.ContainsFunc(v.site.Workloads, func(w Workload) bool {
 			return slices.ContainsFunc(w.Images, func(i ContainerImage) bool { return i.Image == text })
 		})
-		if v.inRelease(repositoryOf(text)) && !carried {
+		if v.inRelease(v.mirrors.Canonical(repositoryOf(text))) && !carried {
 			delete(want.Adopted, text)
 		}
 	}
 }
 
-// gateImages are the images of the gates that run here. Those of other promotions at work stay.
+// gateImages are the images of the gates that run here, each with the Job of an attempt: the image may run in that Job and
+// nowhere else, so that the entry is worth nothing before the gate starts and once its Job is done. Those of other
+// promotions at work stay.
 func (v *visit) gateImages(was EnforcedCopy) []string {
 	var images []string
 	if slices.ContainsFunc(v.site.Environment.Status.Holders, func(h v1alpha1.Holder) bool { return h.PromotionRef.UID != v.uid() }) {
 		images = slices.Clone(was.GateImages)
 	}
 	for _, gate := range v.gates() {
-		if gate.Job.Image != "" {
-			images = append(images, gate.Job.Image)
+		if gate.Job.Image == "" {
+			continue
+		}
+		for attempt := range gate.retries() + 1 {
+			images = append(images, gate.Job.Image+"="+JobName(v.uid(), v.step.Name, GateHash(gate.Gate), gate.Name, attempt+1))
 		}
 	}
 	return images

@@ -2,6 +2,7 @@ package promotion_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -65,8 +66,8 @@ func TestPreconditionsOfEffects(t *testing.T) {
 	if len(claim.Status.Holders) != 1 || claim.Status.Holders[0].PromotionRef.UID != string(w.get("checkout-v2").UID) {
 		t.Errorf("holders are %v", claim.Status.Holders)
 	}
-	if !slices.Equal(touch.Images, Release("v2")) {
-		t.Errorf("the touch has to leave %v", touch.Images)
+	if want := map[string]string{Repository("api"): Image("api", "v2").Reference()}; !maps.Equal(touch.References, want) {
+		t.Errorf("the touch has to leave %v", touch.References)
 	}
 }
 

@@ -23,10 +23,12 @@ type EnforcedCopy struct {
 	Tier v1alpha1.Tier
 	// Images are the exact references that may run.
 	Images []string
-	// Pins hold the current reference of each owned repository, by repository.
+	// Pins hold the current reference of each owned repository, as it is pulled, by canonical repository.
 	Pins map[string]string
-	// Owners hold the pipeline, as namespace/name, that owns a repository, by repository.
+	// Owners hold the pipeline, as namespace/name, that owns a repository, by canonical repository.
 	Owners map[string]string
+	// Mirrors hold canonical repositories by other names that they are, or were, pulled under.
+	Mirrors map[string]string
 	// Adopted holds the digest of each image string seen at adoption, by string.
 	Adopted map[string]string
 	// Others are exact references of unmanaged images that ran at adoption.
@@ -35,14 +37,14 @@ type EnforcedCopy struct {
 	Prefixes []string
 	// Unmanaged says whether images of no pipeline may run.
 	Unmanaged v1alpha1.UnmanagedImages
-	// GateImages may run in the operator's Jobs only.
+	// GateImages are image=job: the image may run in that Job of the operator, and nowhere else.
 	GateImages []string
 }
 
 // ParseEnforced reads the enforced copy from a Namespace.
 func ParseEnforced(ns *corev1.Namespace) EnforcedCopy {
 	if ns == nil {
-		return EnforcedCopy{Pins: map[string]string{}, Owners: map[string]string{}, Adopted: map[string]string{}}
+		ns = &corev1.Namespace{}
 	}
 	notes := ns.Annotations
 	c := EnforcedCopy{
@@ -51,17 +53,56 @@ func ParseEnforced(ns *corev1.Namespace) EnforcedCopy {
 		Images:     strings.Fields(notes[v1alpha1.ImagesAnnotation]),
 		Pins:       map[string]string{},
 		Owners:     parsePairs(notes[v1alpha1.OwnersAnnotation]),
+		Mirrors:    map[string]string{},
 		Adopted:    parsePairs(notes[v1alpha1.AdoptedAnnotation]),
 		Others:     strings.Fields(notes[v1alpha1.OthersAnnotation]),
 		Prefixes:   strings.Fields(notes[v1alpha1.PrefixesAnnotation]),
 		Unmanaged:  v1alpha1.UnmanagedImages(notes[v1alpha1.UnmanagedAnnotation]),
 		GateImages: strings.Fields(notes[v1alpha1.GateImagesAnnotation]),
 	}
-	for _, reference := range strings.Fields(notes[v1alpha1.PinsAnnotation]) {
-		repository, _, _ := strings.Cut(reference, "@")
+	for _, field := range strings.Fields(notes[v1alpha1.MirrorsAnnotation]) {
+		canonical, name, _ := strings.Cut(field, "=")
+		c.Mirrors[name] = canonical
+	}
+	for _, field := range strings.Fields(notes[v1alpha1.PinsAnnotation]) {
+		repository, reference := c.parsePin(field)
 		c.Pins[repository] = reference
 	}
 	return c
+}
+
+// parsePin reads "repository@digest", or "canonical=mirror@digest". Somebody who writes pins by hand may leave the
+// canonical name of a mirror out.
+func (c EnforcedCopy) parsePin(field string) (repository, reference string) {
+	if canonical, pulled, found := strings.Cut(field, "="); found {
+		return canonical, pulled
+	}
+	repository, _, _ = strings.Cut(field, "@")
+	if canonical := c.Mirrors[repository]; canonical != "" {
+		return canonical, field
+	}
+	return repository, field
+}
+
+// mirrors returns the fields "canonical=name".
+func (c EnforcedCopy) mirrors() []string {
+	fields := make([]string, 0, len(c.Mirrors))
+	for name, canonical := range c.Mirrors {
+		fields = append(fields, canonical+"="+name)
+	}
+	return fields
+}
+
+// pins returns the fields that parsePin reads.
+func (c EnforcedCopy) pins() []string {
+	fields := make([]string, 0, len(c.Pins))
+	for canonical, reference := range c.Pins {
+		if repositoryOf(reference) != canonical {
+			reference = canonical + "=" + reference
+		}
+		fields = append(fields, reference)
+	}
+	return fields
 }
 
 // Labels returns the labels of the Namespace that express the copy. An empty value means: no such label.
@@ -74,11 +115,11 @@ func (c EnforcedCopy) Labels() map[string]string {
 
 // Annotations returns the annotations of the Namespace that express the copy. An empty value means: no such annotation.
 func (c EnforcedCopy) Annotations() map[string]string {
-	pins := slices.Sorted(maps.Values(c.Pins))
 	return map[string]string{
 		v1alpha1.ImagesAnnotation:     joinSorted(c.Images),
-		v1alpha1.PinsAnnotation:       strings.Join(pins, " "),
+		v1alpha1.PinsAnnotation:       joinSorted(c.pins()),
 		v1alpha1.OwnersAnnotation:     joinPairs(c.Owners),
+		v1alpha1.MirrorsAnnotation:    joinSorted(c.mirrors()),
 		v1alpha1.AdoptedAnnotation:    joinPairs(c.Adopted),
 		v1alpha1.OthersAnnotation:     joinSorted(c.Others),
 		v1alpha1.PrefixesAnnotation:   joinSorted(c.Prefixes),
@@ -101,7 +142,8 @@ func (c EnforcedCopy) Equal(other EnforcedCopy) bool {
 func (c EnforcedCopy) Clone() EnforcedCopy {
 	c.Images, c.Others = slices.Clone(c.Images), slices.Clone(c.Others)
 	c.Prefixes, c.GateImages = slices.Clone(c.Prefixes), slices.Clone(c.GateImages)
-	c.Pins, c.Owners, c.Adopted = maps.Clone(c.Pins), maps.Clone(c.Owners), maps.Clone(c.Adopted)
+	c.Pins, c.Owners = maps.Clone(c.Pins), maps.Clone(c.Owners)
+	c.Mirrors, c.Adopted = maps.Clone(c.Mirrors), maps.Clone(c.Adopted)
 	return c
 }
 

@@ -49,6 +49,9 @@ func (v *visit) judge() {
 		before := v.verdict.and(v.admitted()).and(v.permitted()).and(v.gatesAllowed()).and(v.evidenceComplete()).and(v.requesterKnown())
 		signed := v.approved(before)
 		v.verdict = before.and(signed).and(v.newest(signed)).and(v.free()).and(v.workloadsThere())
+		if before.State == Ready {
+			v.verdict = v.verdict.and(v.mirrored())
+		}
 	}
 	if v.verdict.State == Refused {
 		v.stop, v.stopMessage = v.verdict.Cause, v.verdict.Why
@@ -144,7 +147,11 @@ func (v *visit) environmentThere() Verdict {
 // admitted checks the consent of the environment: to this pipeline, to each of its repositories.
 func (v *visit) admitted() Verdict {
 	p := v.promotion()
-	reason := Admission(v.site.Environment, v.site.Namespace, v1alpha1.PipelineReference{Namespace: p.Namespace, Name: p.Spec.PipelineRef.Name}, repositoriesOf(v.status.Images))
+	repositories := repositoriesOf(v.status.Images)
+	reason := Admission(v.site.Environment, v.site.Namespace, v1alpha1.PipelineReference{Namespace: p.Namespace, Name: p.Spec.PipelineRef.Name}, repositories)
+	if reason.Type == "" {
+		reason = NamesMirror(v.site.Environment, repositories)
+	}
 	if reason.Type != "" {
 		return pending(reason)
 	}
@@ -277,7 +284,7 @@ func (v *visit) missingWorkloads() []v1alpha1.PipelineImage {
 		if image.Workloads == v1alpha1.WorkloadsOptional || !v.inRelease(image.Repository) {
 			continue
 		}
-		if !slices.ContainsFunc(v.site.Workloads, func(w Workload) bool { return !w.Ignored && w.runs(image.Repository) }) {
+		if !slices.ContainsFunc(v.site.Workloads, func(w Workload) bool { return !w.Ignored && w.runs(image.Repository, v.mirrors) }) {
 			lacking = append(lacking, image)
 		}
 	}

@@ -403,14 +403,27 @@ func (o oracle) known(reference string) bool {
 			images = append(images, r.Spec.Images...)
 		}
 	}
-	return slices.ContainsFunc(images, func(i v1alpha1.Image) bool { return i.Repository+"@"+i.Digest == reference })
+	return slices.ContainsFunc(images, func(i v1alpha1.Image) bool { return i.Repository+"@"+i.Digest == o.canonical(reference) })
+}
+
+// canonical writes a reference with the name that the pipeline gives its repository.
+func (o oracle) canonical(reference string) string {
+	for _, e := range o.site.Environment.Spec.Repositories {
+		if rest, mirrored := strings.CutPrefix(reference, e.To); mirrored {
+			return e.From + rest
+		}
+	}
+	return reference
 }
 
 // whyNoTouch: admission writes what is pinned, so the pin has to be there first.
 func (o oracle) whyNoTouch(touch promotion.Touch) string {
+	if touch.Namespace != o.namespace() {
+		return ""
+	}
 	pins := promotion.ParseEnforced(o.site.Namespace).Pins
-	for _, image := range touch.Images {
-		if pins[image.Repository] != image.Reference() {
+	for _, reference := range touch.References {
+		if pins[repositoryName(o.canonical(reference))] != reference {
 			return "touches " + touch.Name + " before the pin"
 		}
 	}
@@ -439,7 +452,7 @@ func (o oracle) whyNotRunning() string {
 		}
 		for _, have := range images {
 			for _, image := range o.status.Images {
-				if strings.HasPrefix(have.Image, image.Repository+"@") && have.Image != image.Reference() {
+				if name := o.canonical(have.Image); strings.HasPrefix(name, image.Repository+"@") && name != image.Reference() {
 					return "I2: " + workload.Name + " has " + have.Image
 				}
 			}

@@ -15,6 +15,9 @@ type Plan struct {
 	Status v1alpha1.PromotionStatus
 	// Events to publish once the status is written.
 	Events []Event
+	// Questions are the images, as a mirror names them, that have to be looked up there before the Promotion can enter an
+	// environment. With their answers the plan may be another.
+	Questions []v1alpha1.Image
 	// Wake is when to look again though nothing changed; zero where nothing but a change matters.
 	Wake time.Time
 }
@@ -67,9 +70,9 @@ type Touch struct {
 	ResourceVersion string
 	// Release is the new value of the annotation.
 	Release string
-	// Images that the workload has to carry after the write: anything else means that the pin has not reached
-	// every API server yet.
-	Images []v1alpha1.Image
+	// References that the workload has to carry after the write, by each name of a repository: anything else means that the
+	// pin has not reached every API server yet.
+	References map[string]string
 }
 
 // StartGate creates the Job of one attempt.
@@ -94,7 +97,7 @@ type StartGate struct {
 	Environment string
 	// ReleaseHash under test.
 	ReleaseHash string
-	// Images under test.
+	// Images under test, as they are pulled.
 	Images []v1alpha1.Image
 }
 

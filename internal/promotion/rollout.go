@@ -7,23 +7,22 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// runs says whether a workload's template names a repository.
-func (w Workload) runs(repository string) bool {
-	return slices.ContainsFunc(w.Images, func(i ContainerImage) bool { return repositoryOf(i.Image) == repository })
+// runs says whether a workload's template names a repository, given by its canonical name.
+func (w Workload) runs(repository string, mirrors Mirrors) bool {
+	return slices.ContainsFunc(w.Images, func(i ContainerImage) bool { return mirrors.Canonical(repositoryOf(i.Image)) == repository })
 }
 
-// carries says whether the template names the given images exactly, wherever it names their repositories.
-func (w Workload) carries(images []v1alpha1.Image) bool { return agree(w.Images, images) }
+// carries says whether the template names the references exactly, wherever it names their repositories.
+func (w Workload) carries(references map[string]string) bool { return agree(w.Images, references) }
 
-// runsOnly says whether a pod runs the given images exactly, wherever it runs their repositories.
-func (p Pod) runsOnly(images []v1alpha1.Image) bool { return agree(p.Images, images) }
+// runsOnly says whether a pod runs the references exactly, wherever it runs their repositories.
+func (p Pod) runsOnly(references map[string]string) bool { return agree(p.Images, references) }
 
-func agree(have []ContainerImage, want []v1alpha1.Image) bool {
-	for _, image := range want {
-		for _, container := range have {
-			if repositoryOf(container.Image) == image.Repository && container.Image != image.Reference() {
-				return false
-			}
+// agree compares images with the exact reference that belongs to each name of a repository.
+func agree(have []ContainerImage, references map[string]string) bool {
+	for _, container := range have {
+		if reference, ours := references[repositoryOf(container.Image)]; ours && container.Image != reference {
+			return false
 		}
 	}
 	return true
@@ -32,7 +31,7 @@ func agree(have []ContainerImage, want []v1alpha1.Image) bool {
 // rolloutOf says what the rollout of a touched workload waits for; nothing where every live pod runs the images and is
 // ready. It looks at pods, not at what the workload's controller calls done: that is said of partitions and of
 // zero replicas while old pods run.
-func rolloutOf(w Workload, images []v1alpha1.Image, namespace string) []v1alpha1.Reason {
+func rolloutOf(w Workload, references map[string]string, namespace string) []v1alpha1.Reason {
 	if w.Kind == "CronJob" {
 		return nil
 	}
@@ -40,7 +39,7 @@ func rolloutOf(w Workload, images []v1alpha1.Image, namespace string) []v1alpha1
 	problem := w.Problem
 	for _, pod := range w.Pods {
 		switch {
-		case !pod.runsOnly(images):
+		case !pod.runsOnly(references):
 			old++
 		case !pod.Ready:
 			unready++

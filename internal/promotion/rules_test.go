@@ -197,7 +197,7 @@ func TestEnforcedCopyRoundTrip(t *testing.T) {
 		Lock: v1alpha1.LockEnforce, Tier: v1alpha1.TierProduction, Images: []string{"b@1", "a@1", "a@1"},
 		Pins: map[string]string{"a": "a@1"}, Owners: map[string]string{"a": "shop/checkout"},
 		Adopted: map[string]string{"a:v1=x": "sha256:1"}, Others: []string{"redis:7"}, Prefixes: []string{"mesh/"},
-		Unmanaged: v1alpha1.UnmanagedDeny, GateImages: []string{"t@1"},
+		Unmanaged: v1alpha1.UnmanagedDeny, GateImages: []string{"t@1=sl-1"}, Mirrors: map[string]string{"m/a": "a", "n/a": "a"},
 	}
 	ns := MakeSite(MakeEnvironment("shop-prod", v1alpha1.TierProduction).Obj()).Obj().Namespace
 	Enforce(ns, c)

@@ -203,7 +203,7 @@ var convergence = []struct {
 	{v1alpha1.DeliveryChanging, metav1.ConditionUnknown, v1alpha1.ReasonChanging, "a promotion is at work"},
 }
 
-// ConvergedCondition says whether what runs is what was promoted. That unmanaged images run is for the Environment's own
+// ConvergedCondition says whether what runs is what was promoted. That other images run is for the Environment's own
 // controller to say; once said, it stands until that controller takes it back.
 func ConvergedCondition(status v1alpha1.EnvironmentStatus) metav1.Condition {
 	for _, c := range convergence {
@@ -214,7 +214,8 @@ func ConvergedCondition(status v1alpha1.EnvironmentStatus) metav1.Condition {
 		}
 	}
 	for _, before := range status.Conditions {
-		if before.Type == v1alpha1.ConditionConverged && before.Reason == v1alpha1.ReasonUnmanagedImagesRun {
+		unpromoted := before.Reason == v1alpha1.ReasonUnmanagedImagesRun || before.Reason == v1alpha1.ReasonAuditedImagesRun
+		if before.Type == v1alpha1.ConditionConverged && unpromoted {
 			return before
 		}
 	}

@@ -19,6 +19,8 @@ type Snapshot struct {
 	Pipeline *v1alpha1.DeliveryPipeline
 	// Resolution holds the registry's answers for tags of a Promotion that is not resolved yet.
 	Resolution Resolution
+	// Mirrored holds the registry's answers to the questions of a plan, by exact reference at the mirror.
+	Mirrored Resolution
 	// Rivals are all other Promotions of the pipeline, finished ones included.
 	Rivals []*v1alpha1.Promotion
 	// Sites by namespace: the environments of the pipeline, and those that evidence may come from.
@@ -29,9 +31,9 @@ type Snapshot struct {
 	Policies Policies
 }
 
-// Resolution is what registries answered when asked for the tags of a Promotion.
+// Resolution is what registries answered when asked for the tags of a Promotion, or for its digests at a mirror.
 type Resolution struct {
-	// Answers by the pipeline's name of the image.
+	// Answers by the pipeline's name of the image, or by exact reference.
 	Answers map[string]TagAnswer
 	// Next is when to ask again, where an answer is missing; zero where all is known.
 	Next time.Time

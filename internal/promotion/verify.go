@@ -217,7 +217,7 @@ func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, bef
 		Namespace: v.namespace(), Job: job, Gate: gate.Gate, Attempt: attempt, SpecHash: status.SpecHash,
 		KeepSeconds: int32(v.gatesTimeout().Seconds()) + keepJobSeconds,
 		Promotion:   v.reference(), Pipeline: v.pipelineKey(), Environment: v.step.Name,
-		ReleaseHash: v.status.ReleaseHash, Images: v.status.Images,
+		ReleaseHash: v.status.ReleaseHash, Images: v.pulled(v.status.Images),
 	})
 	v.wait(v.running(gate, job))
 }
@@ -282,31 +282,33 @@ func (v *visit) runSoak(gate declaredGate, status *v1alpha1.GateStatus, before v
 }
 
 // drift says what runs that is not the release; empty where all is as it was deployed. That a pod is not ready is no
-// drift, and neither is a pod more or less.
+// drift, and neither is a pod more or less, or that the Environment names another mirror by now.
 func (v *visit) drift() string {
+	references := Mirrors{}.references(v.status.Images)
 	for _, w := range v.site.Workloads {
 		if w.Ignored {
 			continue
 		}
-		if !w.carries(v.status.Images) {
-			return fmt.Sprintf("%s %s was changed while gates ran: it names %s", w.Kind, w.Name, foreign(w.Images, v.status.Images))
+		if image := foreign(v.mirrors.canonicalImages(w.Images), references); image != "" {
+			return fmt.Sprintf("%s %s was changed while gates ran: it names %s", w.Kind, w.Name, image)
 		}
 		for _, pod := range w.Pods {
-			if !pod.runsOnly(v.status.Images) {
-				return fmt.Sprintf("pod %s of %s %s runs %s", pod.Name, w.Kind, w.Name, foreign(pod.Images, v.status.Images))
+			if image := foreign(v.mirrors.canonicalImages(pod.Images), references); image != "" {
+				return fmt.Sprintf("pod %s of %s %s runs %s", pod.Name, w.Kind, w.Name, image)
 			}
 		}
 	}
 	return ""
 }
 
-func foreign(have []ContainerImage, want []v1alpha1.Image) string {
+// foreign returns the first image that is not what its repository's reference says; empty where there is none.
+func foreign(have []ContainerImage, references map[string]string) string {
 	for _, container := range have {
-		if !agree([]ContainerImage{container}, want) {
+		if !agree([]ContainerImage{container}, references) {
 			return container.Image
 		}
 	}
-	return "another image"
+	return ""
 }
 
 // scaledToZero names an image of the release of which no pod is wanted anywhere; empty where there is none.
@@ -314,7 +316,7 @@ func (v *visit) scaledToZero() string {
 	for _, image := range v.status.Pipeline.Images {
 		wanted, found := false, false
 		for _, w := range v.site.Workloads {
-			if !w.Ignored && w.runs(image.Repository) {
+			if !w.Ignored && w.runs(image.Repository, v.mirrors) {
 				found = true
 				wanted = wanted || w.Desired > 0 || w.Kind == "CronJob"
 			}

@@ -173,6 +173,10 @@ func TestJobsOfAnotherGateSpecDoNotCount(t *testing.T) {
 	p.Labels, p.Status.Outcome = nil, ""
 	p.Status.Environments[0].State = v1alpha1.StateVerifying
 	w.sites["shop-test"].Environment.Spec.Gates[0].Job.Args = []string{"--all"}
+	if got := effectNames(w.plan()); !slices.Contains(got, "Pin") || slices.Contains(got, "StartGate") {
+		t.Errorf("effects %v: the lock has to know the Job first", got)
+	}
+	w.decide(p)
 	if got := effectNames(w.plan()); !slices.Contains(got, "StartGate") {
 		t.Errorf("effects %v: the gate is another one now, and has to run", got)
 	}

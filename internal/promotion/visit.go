@@ -25,6 +25,8 @@ type visit struct {
 	// index of the step.
 	index int
 	site  Site
+	// mirrors are the names of repositories here.
+	mirrors Mirrors
 	// progress in the plan's status.
 	progress *v1alpha1.EnvironmentProgress
 	// force is what the Environment demands now.
@@ -44,6 +46,7 @@ func (d *decision) visits() []*visit {
 	for i := range d.status.Environments {
 		v := &visit{decision: d, step: d.status.Pipeline.Environments[i], index: i, progress: &d.status.Environments[i]}
 		v.site = d.snapshot.Sites[v.step.EnvironmentRef.Namespace]
+		v.mirrors = MirrorsOf(v.site.Environment, v.site.Namespace)
 		if v.site.Environment != nil {
 			v.force = InForce(v.site.Environment.Spec)
 			v.progress.EnvironmentRef.UID = string(v.site.Environment.UID)

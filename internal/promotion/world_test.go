@@ -42,10 +42,12 @@ type world struct {
 	// signers approve whatever awaits them, in every namespace.
 	signers []string
 	// owners of Jobs: the uid of the promotion that a run belongs to.
-	owners  map[string]string
-	version int
-	log     []string
-	events  []promotion.Event
+	owners map[string]string
+	// mirrored are exact references that mirrors have.
+	mirrored map[string]bool
+	version  int
+	log      []string
+	events   []promotion.Event
 }
 
 // newWorld has a dev environment, a locked test environment with a functional and a stress gate, and a production with
@@ -54,7 +56,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{
 		t: t, now: Epoch.Add(time.Hour), pipeline: MakePipeline().Obj(), sites: map[string]*promotion.Site{},
 		verdicts: map[string][]promotion.RunState{}, hanging: map[string]bool{}, problems: map[string]string{}, broken: map[string]bool{}, stale: map[string]int{},
-		owners: map[string]string{}, version: 100,
+		owners: map[string]string{}, mirrored: map[string]bool{}, version: 100,
 	}
 	w.site(MakeEnvironment("shop-dev", v1alpha1.TierDevelopment), Release("v1")...)
 	w.site(MakeEnvironment("shop-test", v1alpha1.TierTest).
@@ -168,6 +170,10 @@ func cloneSite(site promotion.Site) promotion.Site {
 func (w *world) decide(p *v1alpha1.Promotion) bool {
 	snapshot := w.snapshot(p)
 	plan := decideChecked(w.t, snapshot)
+	if len(plan.Questions) > 0 {
+		snapshot.Mirrored = w.answers(plan.Questions)
+		plan = decideChecked(w.t, snapshot)
+	}
 	checkAgainstDesign(w.t, snapshot, plan)
 	wrote := false
 	for _, effect := range plan.Effects {
@@ -184,6 +190,19 @@ func (w *world) decide(p *v1alpha1.Promotion) bool {
 	}
 	w.events = append(w.events, plan.Events...)
 	return wrote
+}
+
+// answers are those of the mirrors.
+func (w *world) answers(questions []v1alpha1.Image) promotion.Resolution {
+	r := promotion.Resolution{Answers: map[string]promotion.TagAnswer{}}
+	for _, image := range questions {
+		r.Answers[image.Reference()] = promotion.TagAnswer{Digest: image.Digest}
+		if !w.mirrored[image.Reference()] {
+			r.Answers[image.Reference()] = promotion.TagAnswer{Reason: v1alpha1.ReasonTagNotFound}
+			r.Next = w.now.Add(time.Minute)
+		}
+	}
+	return r
 }
 
 func (w *world) sayTransitions(p *v1alpha1.Promotion, after v1alpha1.PromotionStatus) {
@@ -314,15 +333,19 @@ func (w *world) touch(e promotion.Touch) (done, fresh bool) {
 		return true, true
 	}
 	if changed {
-		pinned(workload, promotion.ParseEnforced(site.Namespace).Pins)
+		pinned(workload, promotion.ParseEnforced(site.Namespace))
 	}
 	return true, true
 }
 
-func pinned(workload *promotion.Workload, pins map[string]string) {
+// pinned does what config/admission/pin.yaml does, to images by digest.
+func pinned(workload *promotion.Workload, enforced promotion.EnforcedCopy) {
 	for i, image := range workload.Images {
 		repository, _, _ := strings.Cut(image.Image, "@")
-		if pin := pins[repository]; pin != "" && pin != image.Image {
+		if canonical := enforced.Mirrors[repository]; canonical != "" {
+			repository = canonical
+		}
+		if pin := enforced.Pins[repository]; pin != "" && pin != image.Image {
 			workload.Images[i].Image, workload.Settled = pin, false
 		}
 	}
@@ -333,7 +356,7 @@ func (w *world) startGate(e promotion.StartGate) bool {
 	if slices.ContainsFunc(site.Runs, func(r promotion.Run) bool { return r.Job == e.Job }) {
 		return false
 	}
-	if allowed := promotion.ParseEnforced(site.Namespace).GateImages; !slices.Contains(allowed, e.Gate.Job.Image) {
+	if allowed := promotion.ParseEnforced(site.Namespace).GateImages; !slices.Contains(allowed, e.Gate.Job.Image+"="+e.Job) {
 		w.t.Errorf("gate %s of %s would be refused: its image is not among %v", e.Gate.Name, e.Namespace, allowed)
 	}
 	w.owners[e.Job] = e.Promotion.UID

@@ -88,26 +88,3 @@ func TestARolloutUnderTheLock(t *testing.T) {
 		return err
 	})
 }
-
-// The API server restarts: from the first moment on, promoted images and other people's pods run, and nothing else does.
-func TestScenario29RestartOfTheAPIServer(t *testing.T) {
-	namespace, plain := inbox(t, "cluster-restart", nil), open(t, "cluster-restart-plain")
-	for range 2 {
-		if err := plane.RestartAPIServer(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		dave := person("dave")
-		for range 100 {
-			for _, pod := range []*corev1.Pod{
-				MakePod("nginx").Pod(plain, "p"), MakePod("nginx").Pod("kube-system", "p"), MakePod(api+":v5").Pod(namespace, "p"),
-			} {
-				if err := dave.Create(t.Context(), pod, dryRun); err != nil {
-					t.Fatalf("%s: must be let through: %v", pod.Namespace, err)
-				}
-			}
-			refused(t, dave.Create(t.Context(), MakePod("nginx").Pod(namespace, "p"), dryRun), "sluice-lock", bringItIn)
-		}
-	}
-	// Only Approvals may have to wait: their policies take a parameter, whose kind the API server learns anew.
-	awaitInbox(t, namespace, "release")
-}

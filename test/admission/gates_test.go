@@ -14,20 +14,32 @@ import (
 const tests = "registry.example.com/tests/load@"
 
 func TestGateImages(t *testing.T) {
-	namespace := MakeNamespace("gates-images", v1alpha1.LockEnforce).Note(v1alpha1.GateImagesAnnotation, tests+current).Obj()
+	namespace := MakeNamespace("gates-images", v1alpha1.LockEnforce).
+		Note(v1alpha1.GateImagesAnnotation, tests+current+"=sl-aaaaaaaaaaaaaaaaaaaa "+tests+previous+"=sl-cccccccccccccccccccc").Obj()
 	create(t, namespace)
 	gate := gateJob(namespace.Name, "sl-aaaaaaaaaaaaaaaaaaaa", tests+current)
-	other := gateJob(namespace.Name, "sl-bbbbbbbbbbbbbbbbbbbb", tests+unpromoted)
+	other := gateJob(namespace.Name, "sl-aaaaaaaaaaaaaaaaaaaa", tests+unpromoted)
+	later := gateJob(namespace.Name, "sl-bbbbbbbbbbbbbbbbbbbb", tests+current)
+	swapped := gateJob(namespace.Name, "sl-aaaaaaaaaaaaaaaaaaaa", tests+previous)
 	plain := MakePod(tests+current).Job(namespace.Name, "mine")
 	pod, labelled := MakePod(tests+current).Pod(namespace.Name, "mine"), MakePod(tests+current).Pod(namespace.Name, "labelled")
 	labelled.Labels = map[string]string{v1alpha1.GateLabel: "contract"}
 	ofJob := MakePod(tests+current).Pod(namespace.Name, "of-the-job")
-	ofJob.Labels = map[string]string{v1alpha1.GateLabel: "contract", "batch.kubernetes.io/controller-uid": "1"}
+	ofJob.Labels = map[string]string{
+		v1alpha1.GateLabel: "contract", "batch.kubernetes.io/controller-uid": "1", "batch.kubernetes.io/job-name": gate.Name,
+	}
+	ofOther := MakePod(tests+current).Pod(namespace.Name, "of-another-job")
+	ofOther.Labels = map[string]string{
+		v1alpha1.GateLabel: "contract", "batch.kubernetes.io/controller-uid": "1", "batch.kubernetes.io/job-name": "mine",
+	}
 	mallory := person("mallory")
 	try(t, []attempt{
 		{name: "the operator's Job", as: theOperator(), write: creates(gate), about: gate},
 		{name: "its pod", as: controller("job-controller"), write: creates(ofJob), about: ofJob},
-		{name: "another image", as: theOperator(), write: creates(other), about: other, policy: "sluice-lock", says: "refused: " + tests + unpromoted},
+		{name: "a pod of another Job", as: controller("job-controller"), write: creates(ofOther), about: ofOther, policy: "sluice-lock", says: "refused: " + tests + current},
+		{name: "another image", as: theOperator(), write: creates(other), policy: "sluice-lock", says: "refused: " + tests + unpromoted},
+		{name: "the image of another gate", as: theOperator(), write: creates(swapped), policy: "sluice-lock", says: "refused: " + tests + previous},
+		{name: "another Job, once the gate is done", as: theOperator(), write: creates(later), about: later, policy: "sluice-lock", says: "refused: " + tests + current},
 		{name: "somebody's Job", as: mallory, write: creates(plain), about: plain, policy: "sluice-lock", says: bringItIn},
 		{name: "somebody's pod", as: mallory, write: creates(pod), about: pod, policy: "sluice-lock", says: bringItIn},
 		{name: "another controller's pod", as: controller("replicaset-controller"), write: creates(labelled), about: labelled, policy: "sluice-lock", says: bringItIn},
@@ -89,7 +101,7 @@ func TestPodsOfJobsAreTheControllers(t *testing.T) {
 
 // A Job of somebody, and one of a gate, run to their pods under the real controllers.
 func TestRealJobsMakePods(t *testing.T) {
-	namespace := MakeNamespace("gates-running", v1alpha1.LockEnforce).Note(v1alpha1.GateImagesAnnotation, tests+current).Obj()
+	namespace := MakeNamespace("gates-running", v1alpha1.LockEnforce).Note(v1alpha1.GateImagesAnnotation, tests+current+"=sl-dddddddddddddddddddd").Obj()
 	create(t, namespace)
 	gate, migration := gateJob(namespace.Name, "sl-dddddddddddddddddddd", tests+current), MakePod(api+":v7").Job(namespace.Name, "migrate")
 	gate.Spec.Suspend, migration.Spec.Suspend = nil, nil

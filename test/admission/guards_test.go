@@ -184,6 +184,9 @@ func TestUnlockOnEnvironments(t *testing.T) {
 		"teamGates":       spec(func(s *v1alpha1.EnvironmentSpec) { s.TeamGates = v1alpha1.TeamGatesAllow }),
 		"unmanagedImages": spec(func(s *v1alpha1.EnvironmentSpec) { s.UnmanagedImages = v1alpha1.UnmanagedAllow }),
 		"allowedImages":   spec(func(s *v1alpha1.EnvironmentSpec) { s.AllowedImages = []string{"docker.io/"} }),
+		"repositories": spec(func(s *v1alpha1.EnvironmentSpec) {
+			s.Repositories = []v1alpha1.RepositoryMirror{{From: "registry.example.com/shop/", To: "evil.example.com/"}}
+		}),
 		"ownerReferences": func(o client.Object) {
 			o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "1"}})
 		},

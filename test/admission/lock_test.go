@@ -77,6 +77,27 @@ func TestLockOnEveryImageOfAPod(t *testing.T) {
 	try(t, attempts)
 }
 
+// What makes pods is looked at as a pod is: init containers and image volumes of every template.
+func TestLockOnEveryImageOfATemplate(t *testing.T) {
+	namespace := locked(t, "lock-templates")
+	somebody := person("mallory")
+	promoted := api + "@" + current
+	for name, with := range map[string]func(image string) podBuilder{
+		"second container": func(image string) podBuilder { return MakePod(promoted).Sidecar("second", image) },
+		"init container":   func(image string) podBuilder { return MakePod(promoted).Init(image) },
+		"image volume":     func(image string) podBuilder { return MakePod(promoted).Volume(image) },
+	} {
+		short := strings.Fields(name)[0]
+		bad, good := with("nginx:1").kinds(namespace, short+"-bad"), with(promoted).kinds(namespace, short+"-good")
+		for kind := range bad {
+			try(t, []attempt{
+				{name: kind + "/" + name, as: somebody, write: creates(bad[kind]), about: bad[kind], policy: "sluice-lock", says: "refused: nginx:1."},
+				{name: kind + "/" + name + ", promoted", as: somebody, write: creates(good[kind]), about: good[kind]},
+			})
+		}
+	}
+}
+
 func TestLockOnUpdates(t *testing.T) {
 	namespace := locked(t, "lock-updates")
 	somebody := person("mallory")
@@ -191,6 +212,24 @@ func TestLockAuditWarns(t *testing.T) {
 		{name: "not promoted", as: person("dave"), write: creates(foreign), about: foreign, says: "runs promoted images only; refused: nginx:1"},
 		{name: "promoted", as: person("dave"), write: creates(promoted), about: promoted},
 	})
+}
+
+// What Audit lets in is in the audit log too, with the same words.
+func TestLockAuditIsWrittenDown(t *testing.T) {
+	namespace := MakeNamespace("lock-audit-log", v1alpha1.LockAudit).Obj()
+	create(t, namespace)
+	create(t, MakePod("nginx:1").Pod(namespace.Name, "a"), person("dave"))
+	events, err := plane.AuditEvents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		failure := e.Annotations["validation.policy.admission.k8s.io/validation_failure"]
+		if e.ObjectRef != nil && e.ObjectRef.Namespace == namespace.Name && strings.Contains(failure, "sluice-lock") && strings.Contains(failure, "refused: nginx:1.") {
+			return
+		}
+	}
+	t.Fatal("no audit annotation tells of nginx:1")
 }
 
 func TestNoLockElsewhere(t *testing.T) {

@@ -231,7 +231,7 @@ func adopt(t *testing.T, namespace, adopted string) {
 
 // A gate tests with exactly what it names, even where that is an image of ours.
 func TestThePinLeavesGatesAlone(t *testing.T) {
-	namespace := MakeNamespace("pin-gate", v1alpha1.LockEnforce).Note(v1alpha1.GateImagesAnnotation, api+"@"+unpromoted).Obj()
+	namespace := MakeNamespace("pin-gate", v1alpha1.LockEnforce).Note(v1alpha1.GateImagesAnnotation, api+"@"+unpromoted+"=sl-0000000000000000aaaa").Obj()
 	create(t, namespace)
 	job := gateJob(namespace.Name, "sl-0000000000000000aaaa", api+"@"+unpromoted)
 	attempt{as: theOperator(), write: creates(job), about: job}.run(t)

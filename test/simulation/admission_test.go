@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -223,7 +224,11 @@ func lock(r *memapi.Request, spec, before *corev1.PodSpec, ns *corev1.Namespace,
 		}
 	}
 	if gate {
-		allowed = append(allowed, strings.Fields(ns.Annotations[v1alpha1.GateImagesAnnotation])...)
+		for _, field := range strings.Fields(ns.Annotations[v1alpha1.GateImagesAnnotation]) {
+			if image, ours := strings.CutSuffix(field, "="+jobOf(r.Object)); ours {
+				allowed = append(allowed, image)
+			}
+		}
 	}
 	owned := map[string]bool{}
 	for _, reference := range strings.Fields(ns.Annotations[v1alpha1.ImagesAnnotation] + " " + ns.Annotations[v1alpha1.PinsAnnotation]) {
@@ -241,6 +246,14 @@ func lock(r *memapi.Request, spec, before *corev1.PodSpec, ns *corev1.Namespace,
 		}
 	}
 	return nil
+}
+
+// jobOf names the Job that an object is, or is a pod of.
+func jobOf(object client.Object) string {
+	if owner := metav1.GetControllerOf(object); owner != nil {
+		return owner.Name
+	}
+	return object.GetName()
 }
 
 // podSpecOf returns the pod spec of whatever runs images; nil of anything else.

@@ -426,6 +426,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: queue
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.Queue
+    - name: repositories
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.RepositoryMirror
+          elementRelationship: associative
+          keys:
+          - from
     - name: requires
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.Requirements
@@ -1067,6 +1075,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.sluice-dev.sluice.api.v1alpha1.RepositoryMirror
+  map:
+    fields:
+    - name: from
+      type:
+        scalar: string
+    - name: to
+      type:
+        scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.RequirementMode
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Requirements

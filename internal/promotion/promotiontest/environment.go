@@ -93,6 +93,12 @@ func (b *EnvironmentBuilder) TeamGates(mode v1alpha1.TeamGates) *EnvironmentBuil
 	return b
 }
 
+// Mirror lets repositories be pulled from elsewhere.
+func (b *EnvironmentBuilder) Mirror(from, to string) *EnvironmentBuilder {
+	b.env.Spec.Repositories = append(b.env.Spec.Repositories, v1alpha1.RepositoryMirror{From: from, To: to})
+	return b
+}
+
 // Lock sets the lock.
 func (b *EnvironmentBuilder) Lock(lock v1alpha1.Lock) *EnvironmentBuilder {
 	b.env.Spec.Lock = lock

@@ -27,6 +27,9 @@ type EnvironmentSpecApplyConfiguration struct {
 	UnmanagedImages *apiv1alpha1.UnmanagedImages `json:"unmanagedImages,omitempty"`
 	// allowedImages of no pipeline that may run: prefixes that end in a slash, or exact references.
 	AllowedImages []string `json:"allowedImages,omitempty"`
+	// repositories that are pulled from elsewhere here: a mirror, or the registry of a region. Releases, evidence and consent
+	// keep the name that the pipeline gives; what runs here, and what the lock allows, has the other.
+	Repositories []RepositoryMirrorApplyConfiguration `json:"repositories,omitempty"`
 	// concurrency is PerPipeline (default) or Exclusive.
 	Concurrency *apiv1alpha1.Concurrency `json:"concurrency,omitempty"`
 	// queue is Newest (default) or InOrder.
@@ -111,6 +114,19 @@ func (b *EnvironmentSpecApplyConfiguration) WithUnmanagedImages(value apiv1alpha
 func (b *EnvironmentSpecApplyConfiguration) WithAllowedImages(values ...string) *EnvironmentSpecApplyConfiguration {
 	for i := range values {
 		b.AllowedImages = append(b.AllowedImages, values[i])
+	}
+	return b
+}
+
+// WithRepositories adds the given value to the Repositories field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Repositories field.
+func (b *EnvironmentSpecApplyConfiguration) WithRepositories(values ...*RepositoryMirrorApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRepositories")
+		}
+		b.Repositories = append(b.Repositories, *values[i])
 	}
 	return b
 }
