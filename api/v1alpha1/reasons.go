@@ -104,6 +104,8 @@ const (
 	ReasonWorkloadsMissing = "WorkloadsMissing"
 	// ReasonWorkloadRollingOut means that a workload is in the middle of another rollout.
 	ReasonWorkloadRollingOut = "WorkloadRollingOut"
+	// ReasonGateImageUnresolved means that the digest of a gate's image is not known: it is given by tag, and no registry said it.
+	ReasonGateImageUnresolved = "GateImageUnresolved"
 	// ReasonGateNotAllowed means that a gate asks for something that a gate may not have.
 	ReasonGateNotAllowed = "GateNotAllowed"
 )
@@ -146,6 +148,10 @@ const (
 	IgnoredRequesterExcluded = "RequesterExcluded"
 	// IgnoredTooOld means that the approval is older than the Environment allows.
 	IgnoredTooOld = "TooOld"
+	// IgnoredRightLost means that the approver may not create Approvals there any more.
+	IgnoredRightLost = "RightLost"
+	// IgnoredRightUnknown means that the API server did not say whether the approver still may; it is asked again.
+	IgnoredRightUnknown = "RightUnknown"
 	// IgnoredReplaced means that the same person decided again later.
 	IgnoredReplaced = "Replaced"
 	// IgnoredPromotionFinished means that the promotion had ended.

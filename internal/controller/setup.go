@@ -72,12 +72,21 @@ type Setup struct {
 	Operator types.NamespacedName
 	// Registry to ask.
 	Registry *registry.Resolver
+	// Reviewer of rights; nil asks the API server.
+	Reviewer Reviewer
 	// Clock of the operator.
 	Clock clock.Clock
 	// KeepRecords is how long records stay at least; 0 for ever.
 	KeepRecords time.Duration
 	// Options makes the options of one controller; each needs a rate limiter of its own.
 	Options func() controller.Options
+}
+
+func (s *Setup) reviewer(c client.Client) Reviewer {
+	if s.Reviewer != nil {
+		return s.Reviewer
+	}
+	return AccessReviewer{Client: c}
 }
 
 // WithManager adds the controllers to a manager.
@@ -90,7 +99,9 @@ func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
 	recorder := mgr.GetEventRecorder("sluice")
 	promotions := &PromotionReconciler{
 		Client: c, Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,
-		Tags: &TagResolver{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
+		Tags:   &TagResolver{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
+		Images: &ImageAnswers{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
+		Rights: &ApproverRights{Reviewer: s.reviewer(c), Gatherer: gatherer, Clock: s.Clock},
 	}
 	environments := &EnvironmentReconciler{
 		Client: c, APIReader: mgr.GetAPIReader(), Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,

@@ -17,7 +17,7 @@ func Decide(snapshot Snapshot) Plan {
 	d.decide()
 	d.status.Conditions = d.conditions()
 	d.publishTransitions()
-	return Plan{Effects: d.effects, Status: d.status, Events: d.events, Wake: d.wake}
+	return Plan{Effects: d.effects, Status: d.status, Events: d.events, Questions: d.questions, Wake: d.wake}
 }
 
 // decision is the work on one plan.
@@ -27,7 +27,9 @@ type decision struct {
 	status  v1alpha1.PromotionStatus
 	effects []Effect
 	events  []Event
-	wake    time.Time
+	// questions that the snapshot does not answer.
+	questions Questions
+	wake      time.Time
 	// unresolved says why the release is not known.
 	unresolved *v1alpha1.Reason
 	// writeFirst keeps the promotion out of every environment until what was resolved is written down.

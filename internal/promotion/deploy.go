@@ -194,15 +194,15 @@ func (v *visit) forgetAdopted(want *EnforcedCopy) {
 	}
 }
 
-// gateImages are the images of the gates that run here. Those of other promotions at work stay.
+// gateImages are the images of the gates that run here, by digest, as far as they are known. Those of other promotions at work stay.
 func (v *visit) gateImages(was EnforcedCopy) []string {
 	var images []string
 	if slices.ContainsFunc(v.site.Environment.Status.Holders, func(h v1alpha1.Holder) bool { return h.PromotionRef.UID != v.uid() }) {
 		images = slices.Clone(was.GateImages)
 	}
 	for _, gate := range v.gates() {
-		if gate.Job.Image != "" {
-			images = append(images, gate.Job.Image)
+		if image := v.exactImage(gate.Job.Image); image != "" {
+			images = append(images, image)
 		}
 	}
 	return images

@@ -195,9 +195,11 @@ func randomPerson(w *world, d *dice, step int) {
 		}
 	case 2:
 		w.promotions[d.roll(len(w.promotions))].Spec.Lifecycle = v1alpha1.LifecycleCancelled
+	case 3:
+		w.rights[choose(d, "alice", "bob", "carol")] = choose(d, promotion.RightHeld, promotion.RightLost, promotion.RightUnknown)
 	default:
 		for _, entry := range site.Environment.Status.Awaiting {
-			b := MakeApproval(choose(d, "alice", "bob", "carol", "dave"), entry).Created(w.now.Sub(Epoch))
+			b := MakeApproval(choose(d, "alice", "bob", "carol", "dave", "Dave", "Alice"), entry).Created(w.now.Sub(Epoch))
 			if d.one(3) {
 				b.Groups("qa")
 			}

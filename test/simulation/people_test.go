@@ -57,7 +57,7 @@ func (s *simulation) deeds() []deed {
 
 // mend undoes what somebody did to workloads, rights and the registry.
 func (s *simulation) mend() {
-	s.registry.down = false
+	s.registry.down, s.registry.deaf = false, false
 	for _, st := range s.plan.steps {
 		if s.api.Get("RoleBinding", memapi.Key{Namespace: st.namespace, Name: "sluice"}) == nil {
 			s.try(s.as("admin").Create(context.Background(), roleBinding(st.namespace)))
@@ -290,6 +290,10 @@ func (s *simulation) changeRight() {
 }
 
 func (s *simulation) disturbRegistry() {
+	if s.rng.IntN(3) == 0 {
+		s.registry.deaf = !s.registry.deaf
+		return
+	}
 	if s.rng.IntN(2) == 0 {
 		s.registry.down = !s.registry.down
 		return
