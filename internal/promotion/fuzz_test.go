@@ -123,6 +123,10 @@ func randomEnvironment(d *dice, namespace string, tier v1alpha1.Tier) *Environme
 		env.Gate(retried(JobGate("flaky", v1alpha1.PurposeOther), 1))
 	case 5:
 		env.Lock(v1alpha1.LockAudit)
+	case 6:
+		gate := JobGate("tagged", v1alpha1.PurposeOther)
+		gate.Job.Image = taggedTest
+		env.Gate(gate)
 	}
 	return env
 }
@@ -219,7 +223,9 @@ func randomPerson(w *world, d *dice, step int) {
 // randomAccident is what happens by itself.
 func randomAccident(w *world, d *dice) {
 	site := w.randomSite(d)
-	switch d.roll(9) {
+	switch d.roll(10) {
+	case 9:
+		w.gateImages = choose(d, knows("test-3"), knows("test-4"), nil)
 	case 1:
 		w.now = w.now.Add(choose(d, time.Minute, time.Hour, 8*24*time.Hour))
 	case 2:
