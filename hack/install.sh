@@ -31,16 +31,21 @@ build_image() {
 
 # overlay writes a kustomization upon config/default that names the image, and the flags of this cluster.
 overlay() { # DIRECTORY IMAGE
-  local flag patches=''
+  local flag registry registries='' patches='' ports=''
   for flag in ${OPERATOR_FLAGS:-}; do
     patches+="    - {op: add, path: /spec/template/spec/containers/0/args/-, value: '$flag'}"$'\n'
+    [[ $flag != --insecure-registries=* ]] || registries=${flag#*=}
+  done
+  for registry in ${registries//,/ }; do # on a port of its own, which the NetworkPolicy does not know
+    [[ $registry == *:* ]] || registry+=:80
+    ports+="    - {op: add, path: /spec/egress/1/ports/-, value: {protocol: TCP, port: ${registry##*:}}}"$'\n'
   done
   {
     printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [%s]\n' "$(realpath --relative-to="$1" config/default)"
     printf 'images:\n- {name: sluice, newName: %s, digest: %s}\n' "${2%@*}" "${2#*@}"
-    if [[ -n $patches ]]; then
-      printf 'patches:\n- target: {kind: Deployment, name: sluice}\n  patch: |-\n%s' "$patches"
-    fi
+    [[ -z $patches$ports ]] || printf 'patches:\n'
+    [[ -z $patches ]] || printf -- '- target: {kind: Deployment, name: sluice}\n  patch: |-\n%s' "$patches"
+    [[ -z $ports ]] || printf -- '- target: {kind: NetworkPolicy, name: sluice}\n  patch: |-\n%s' "$ports"
   } >"$1/kustomization.yaml"
 }
 
@@ -48,6 +53,12 @@ work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 if [[ -n ${IMAGE:-} ]]; then
   image=$IMAGE
+  [[ $image == *@sha256:* ]] || {
+    echo "error: IMAGE=$image names no digest, and a tag may be another image tomorrow; write $image@sha256:... (the registry shows it)" >&2
+    exit 1
+  }
+  repository=${image%@*} # kustomize takes a digest, or a tag
+  [[ ${repository##*/} != *:* ]] || image=${repository%:*}@${image#*@}
 else
   echo "building the operator's image"
   image=$(build_image)

@@ -116,10 +116,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RequirementsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequirementsInForce"):
 		return &apiv1alpha1.RequirementsInForceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ResolvedGateImage"):
+		return &apiv1alpha1.ResolvedGateImageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RollbackRequirement"):
 		return &apiv1alpha1.RollbackRequirementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyReference"):
 		return &apiv1alpha1.SecretKeyReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SignOffStart"):
+		return &apiv1alpha1.SignOffStartApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SoakGate"):
 		return &apiv1alpha1.SoakGateApplyConfiguration{}
 

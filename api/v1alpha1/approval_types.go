@@ -100,7 +100,7 @@ type Approver struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=0
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=256
 	Groups []string `json:"groups,omitempty"`
 }

@@ -175,15 +175,28 @@ type AwaitingPromotion struct {
 	// +kubebuilder:validation:MaxLength=64
 	EvidenceHash string `json:"evidenceHash,omitempty"`
 
-	// groups whose membership is stamped into an Approval: those that the requirements name.
+	// groups whose membership is stamped into an Approval: those that the requirements name, and those that may sign here.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=256
 	Groups []string `json:"groups,omitempty"`
 
 	// sinceTime is when the wait began.
 	// +optional
 	SinceTime *metav1.Time `json:"sinceTime,omitempty"`
+
+	// environmentGeneration is the generation of the Environment when people were first asked to sign.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	EnvironmentGeneration int64 `json:"environmentGeneration,omitempty"`
+
+	// changes of the Environment since then, as "what: then -> now"; absent where there are none. What decides is what it says now.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=512
+	Changes []string `json:"changes,omitempty"`
 }

@@ -228,11 +228,22 @@ type EnvironmentProgress struct {
 	// +kubebuilder:validation:MaxItems=32
 	Gates []GateStatus `json:"gates,omitempty"`
 
+	// gateImages are the tags of gates' images as they were resolved here, once for all attempts.
+	// +optional
+	// +listType=map
+	// +listMapKey=image
+	// +kubebuilder:validation:MaxItems=64
+	GateImages []ResolvedGateImage `json:"gateImages,omitempty"`
+
 	// approvals that were found, counted or not.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Approvals []ApprovalStatus `json:"approvals,omitempty"`
+
+	// signOff is what the Environment demanded when people were first asked to sign; absent where nobody was.
+	// +optional
+	SignOff *SignOffStart `json:"signOff,omitempty"`
 
 	// recordRef names the ReleaseRecord in the environment's namespace.
 	// +optional

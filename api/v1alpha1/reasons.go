@@ -109,6 +109,8 @@ const (
 	// ReasonPoliciesNotWhole means that an admission policy of Sluice is missing or altered, and that nothing enters a
 	// locked environment until it is mended.
 	ReasonPoliciesNotWhole = "PoliciesNotWhole"
+	// ReasonGateImageUnresolved means that the digest of a gate's image is not known: it is given by tag, and no registry said it.
+	ReasonGateImageUnresolved = "GateImageUnresolved"
 	// ReasonGateNotAllowed means that a gate asks for something that a gate may not have.
 	ReasonGateNotAllowed = "GateNotAllowed"
 )
@@ -151,6 +153,10 @@ const (
 	IgnoredRequesterExcluded = "RequesterExcluded"
 	// IgnoredTooOld means that the approval is older than the Environment allows.
 	IgnoredTooOld = "TooOld"
+	// IgnoredRightLost means that the approver may not create Approvals there any more.
+	IgnoredRightLost = "RightLost"
+	// IgnoredRightUnknown means that the API server did not say whether the approver still may; it is asked again.
+	IgnoredRightUnknown = "RightUnknown"
 	// IgnoredReplaced means that the same person decided again later.
 	IgnoredReplaced = "Replaced"
 	// IgnoredPromotionFinished means that the promotion had ended.

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/clock"
 	"github.com/sluice-dev/sluice/internal/environment"
+	"github.com/sluice-dev/sluice/internal/promotion"
 	"github.com/sluice-dev/sluice/internal/registry"
 )
 
@@ -71,6 +72,30 @@ func (a *ImageAnswers) Answer(ctx context.Context, questions []environment.Quest
 		}
 	}
 	return answers, next
+}
+
+// GateImages returns the digests of images of gates that are given by tag. It asks with the credentials of the pipeline,
+// which are all that the operator may use.
+func (a *ImageAnswers) GateImages(ctx context.Context, images []string, p *v1alpha1.Promotion, pipeline *v1alpha1.DeliveryPipeline) promotion.Resolution {
+	var pipelines []*v1alpha1.DeliveryPipeline
+	if pipeline != nil {
+		pipelines = append(pipelines, pipeline)
+	}
+	questions := make([]environment.Question, 0, len(images))
+	for _, image := range images {
+		questions = append(questions, environment.QuestionAbout(image, PipelineKey(p.Namespace, p.Spec.PipelineRef.Name)))
+	}
+	known, next := a.Answer(ctx, questions, pipelines)
+	resolution := promotion.Resolution{Answers: map[string]promotion.TagAnswer{}, Next: next}
+	for i, q := range questions {
+		answer, asked := known[q]
+		if !asked {
+			// The operator stops.
+			answer.Reason, answer.Message = v1alpha1.ReasonRegistryUnavailable, "the registry was not asked"
+		}
+		resolution.Answers[images[i]] = promotion.TagAnswer{Digest: answer.Digest, Reason: answer.Reason, Message: answer.Message}
+	}
+	return resolution
 }
 
 // unknown returns the questions to ask now, and drops what nobody asked for in a long time.

@@ -87,6 +87,13 @@ func (g *Gatherer) sites(ctx context.Context, snapshot *promotion.Snapshot) erro
 		if err != nil {
 			return err
 		}
+		if site.Environment != nil && waits(p, step.Name) {
+			may, err := g.signersIn(ctx, step.EnvironmentRef.Namespace)
+			if err != nil {
+				return err
+			}
+			site.Signers = may.named()
+		}
 		snapshot.Sites[step.EnvironmentRef.Namespace] = site
 	}
 	for _, namespace := range evidenceNamespaces(snapshot) {
@@ -100,6 +107,16 @@ func (g *Gatherer) sites(ctx context.Context, snapshot *promotion.Snapshot) erro
 		snapshot.Sites[namespace] = site
 	}
 	return nil
+}
+
+// waits says whether a promotion may still have to wait for people in an environment.
+func waits(p *v1alpha1.Promotion, environment string) bool {
+	for _, progress := range p.Status.Environments {
+		if progress.Name == environment {
+			return progress.State == v1alpha1.StatePending || progress.State == v1alpha1.StateWaiting
+		}
+	}
+	return true
 }
 
 // stepsOf returns the environments and repositories of the promotion: those it took down, else those of the pipeline.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -18,6 +19,12 @@ const (
 	// IndexPromotionNamespace finds unfinished Promotions by the namespaces they go through; those that are not resolved
 	// yet are found under Unresolved, all of them under Everywhere.
 	IndexPromotionNamespace = "status.namespaces"
+	// IndexPromotionSignOff finds unfinished Promotions that wait for people to sign.
+	IndexPromotionSignOff = "status.signOff"
+	// IndexSigningRole finds Roles and ClusterRoles that let people sign.
+	IndexSigningRole = "rules"
+	// IndexBindingRole finds ClusterRoleBindings by their ClusterRole.
+	IndexBindingRole = "roleRef"
 	// IndexApprovalPromotion finds Approvals by the uid of their Promotion.
 	IndexApprovalPromotion = "spec.promotionRef.uid"
 	// IndexEnvironmentHolder finds Environments by the Promotions that hold a slot or await sign-off there, as namespace/name.
@@ -48,10 +55,14 @@ func indexes() []index {
 		{&v1alpha1.ReleaseRecord{}, IndexRecordPipeline, recordPipeline},
 		{&v1alpha1.Promotion{}, IndexPromotionPipeline, promotionPipeline},
 		{&v1alpha1.Promotion{}, IndexPromotionNamespace, promotionNamespaces},
+		{&v1alpha1.Promotion{}, IndexPromotionSignOff, promotionSignOff},
 		{&v1alpha1.Approval{}, IndexApprovalPromotion, approvalPromotion},
 		{&v1alpha1.Environment{}, IndexEnvironmentHolder, environmentHolders},
 		{&v1alpha1.DeliveryPipeline{}, IndexPipelineEnvironment, pipelineEnvironments},
 		{&v1alpha1.DeliveryPipeline{}, IndexPipelineAccount, pipelineAccount},
+		{&rbacv1.ClusterRole{}, IndexSigningRole, signingRole},
+		{&rbacv1.Role{}, IndexSigningRole, signingRole},
+		{&rbacv1.ClusterRoleBinding{}, IndexBindingRole, bindingRole},
 	}
 }
 

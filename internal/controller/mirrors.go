@@ -8,9 +8,9 @@ import (
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
-// mirrored asks mirrors for the images of a Promotion, with the credentials of its pipeline. A mirror that lacks one, or
+// Mirrored asks mirrors for the images of a Promotion, with the credentials of its pipeline. A mirror that lacks one, or
 // does not answer, is asked again at ever longer intervals: it is outside the cluster, and cannot be watched.
-func (a *ImageAnswers) mirrored(
+func (a *ImageAnswers) Mirrored(
 	ctx context.Context, images []v1alpha1.Image, p *v1alpha1.Promotion, pipeline *v1alpha1.DeliveryPipeline,
 ) promotion.Resolution {
 	var pipelines []*v1alpha1.DeliveryPipeline

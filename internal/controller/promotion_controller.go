@@ -34,8 +34,10 @@ type PromotionReconciler struct {
 	Performer *Performer
 	// Tags resolves tags.
 	Tags *TagResolver
-	// Answers of registries about digests at mirrors.
-	Answers *ImageAnswers
+	// Images of gates, and digests at mirrors, as registries know them.
+	Images *ImageAnswers
+	// Rights of people who signed.
+	Rights *ApproverRights
 	// Events publishes transitions.
 	Events events.EventRecorder
 	// Clock of the operator.
@@ -58,12 +60,37 @@ func (r *PromotionReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 	}
 	snapshot.Resolution = r.Tags.Resolution(ctx, p, snapshot.Pipeline)
 	snapshot.Now = r.Clock.Now()
-	plan := promotion.Decide(snapshot)
-	if len(plan.Questions) > 0 {
-		snapshot.Mirrored = r.Answers.mirrored(ctx, plan.Questions, p, snapshot.Pipeline)
-		plan = promotion.Decide(snapshot)
+	plan, err := r.decide(ctx, snapshot)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
 	return r.carryOut(ctx, p.DeepCopy(), plan)
+}
+
+// decide answers what the plan asks, until it asks nothing more: first whether people still may sign, then, if that lets
+// the Promotion in, which digests its gates run.
+func (r *PromotionReconciler) decide(ctx context.Context, snapshot promotion.Snapshot) (promotion.Plan, error) {
+	plan := promotion.Decide(snapshot)
+	for range maxRounds {
+		if plan.Questions.None() {
+			break
+		}
+		if asked := plan.Questions.Rights; len(asked) > 0 {
+			rights, err := r.Rights.Answer(ctx, asked)
+			if err != nil {
+				return plan, err
+			}
+			snapshot.Rights = rights
+		}
+		if asked := plan.Questions.GateImages; len(asked) > 0 {
+			snapshot.GateImages = r.Images.GateImages(ctx, asked, snapshot.Promotion, snapshot.Pipeline)
+		}
+		if asked := plan.Questions.Mirrored; len(asked) > 0 {
+			snapshot.Mirrored = r.Images.Mirrored(ctx, asked, snapshot.Promotion, snapshot.Pipeline)
+		}
+		plan = promotion.Decide(snapshot)
+	}
+	return plan, nil
 }
 
 func (r *PromotionReconciler) carryOut(ctx context.Context, p *v1alpha1.Promotion, plan promotion.Plan) (ctrl.Result, error) {

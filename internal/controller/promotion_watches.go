@@ -27,6 +27,9 @@ func (r *PromotionReconciler) SetupWithManager(mgr ctrl.Manager, options control
 		{object: &corev1.Namespace{}, requests: r.throughNamespace},
 		{object: &v1alpha1.Environment{}, requests: r.throughEnvironment},
 		{object: &batchv1.Job{}, requests: r.ofJob},
+		{object: &rbacv1.ClusterRole{}, requests: r.awaitingSignatures, options: where(rightsChange())},
+		{object: &rbacv1.ClusterRoleBinding{}, requests: r.awaitingSignatures, options: where(rightsChange())},
+		{object: &rbacv1.Role{}, requests: r.inNamespace, options: where(rightsChange())},
 	}
 	watches = append(watches, each(r.inNamespace,
 		&rbacv1.RoleBinding{}, &corev1.Pod{}, &corev1.Event{},

@@ -84,6 +84,8 @@ type Setup struct {
 	Operator types.NamespacedName
 	// Registry to ask.
 	Registry *registry.Resolver
+	// Reviewer of rights; nil asks the API server.
+	Reviewer Reviewer
 	// Clock of the operator.
 	Clock clock.Clock
 	// KeepRecords is how long records stay at least; 0 for ever.
@@ -92,6 +94,13 @@ type Setup struct {
 	Options func() controller.Options
 	// Metrics of the operator go there; nil for nowhere.
 	Metrics prometheus.Registerer
+}
+
+func (s *Setup) reviewer(c client.Client) Reviewer {
+	if s.Reviewer != nil {
+		return s.Reviewer
+	}
+	return AccessReviewer{Client: c}
 }
 
 // WithManager adds the controllers to a manager.
@@ -110,7 +119,9 @@ func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
 	answers := &ImageAnswers{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock}
 	promotions := &PromotionReconciler{
 		Client: c, Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,
-		Tags: &TagResolver{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock}, Answers: answers,
+		Tags:   &TagResolver{Registry: s.Registry, Reader: mgr.GetAPIReader(), Clock: s.Clock},
+		Images: answers,
+		Rights: &ApproverRights{Reviewer: s.reviewer(c), Gatherer: gatherer, Clock: s.Clock},
 	}
 	environments := &EnvironmentReconciler{
 		Client: c, APIReader: mgr.GetAPIReader(), Gatherer: gatherer, Performer: performer, Events: recorder, Clock: s.Clock,

@@ -38,6 +38,11 @@ func tagOf(image string) string {
 	return "latest"
 }
 
+// QuestionAbout asks what an image string without a digest stands for, with the credentials of a pipeline.
+func QuestionAbout(image, pipeline string) Question {
+	return Question{Pipeline: pipeline, Repository: namePart(image), Reference: tagOf(image)}
+}
+
 // namePart cuts tag and digest off.
 func namePart(image string) string {
 	name, _, _ := strings.Cut(image, "@")

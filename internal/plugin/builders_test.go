@@ -149,8 +149,10 @@ func makeEnvironment(namespace string, awaiting ...v1alpha1.AwaitingPromotion) *
 	return &v1alpha1.Environment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.EnvironmentName},
 		Spec: v1alpha1.EnvironmentSpec{
-			Tier:     v1alpha1.TierProduction,
-			Requires: &v1alpha1.Requirements{Approvals: &v1alpha1.ApprovalRequirement{Count: 2}},
+			Tier: v1alpha1.TierProduction,
+			Requires: &v1alpha1.Requirements{Approvals: &v1alpha1.ApprovalRequirement{
+				Count: 2, From: []v1alpha1.ApprovalQuota{{Kind: v1alpha1.QuotaGroup, Name: "qa"}},
+			}},
 		},
 		Status: v1alpha1.EnvironmentStatus{Awaiting: awaiting},
 	}
@@ -160,7 +162,7 @@ func entry() v1alpha1.AwaitingPromotion {
 	return v1alpha1.AwaitingPromotion{
 		PromotionRef: v1alpha1.PromotionReference{Namespace: "shop", Name: "checkout-1.4.2", UID: uid},
 		Pipeline:     "shop/checkout", RequestedBy: "dave", Excluded: []string{"dave"},
-		ReleaseHash: release(), EvidenceHash: evidence(), Groups: []string{"qa"},
+		ReleaseHash: release(), EvidenceHash: evidence(), Groups: []string{"qa", "staff"},
 	}
 }
 

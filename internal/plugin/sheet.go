@@ -35,7 +35,7 @@ func (s *session) sheet(ctx context.Context, sign signing) (view.SignOff, error)
 		Decision: sign.decision, Promotion: p, Step: at.step,
 		Environment: at.env, Requires: inForce(at.env), Awaiting: at.awaiting,
 	}
-	sheet.Me, sheet.Groups = s.whoAmI(ctx, at.awaiting.Groups)
+	sheet.Me, sheet.Groups = s.whoAmI(ctx, quotas(sheet.Requires))
 	if sheet.Before, err = s.running(ctx, p, at.step); err != nil {
 		return view.SignOff{}, err
 	}
@@ -134,6 +134,17 @@ func names(steps []v1alpha1.EnvironmentProgress) string {
 		all = append(all, e.Name)
 	}
 	return strings.Join(all, ", ")
+}
+
+// quotas are the groups of which a number has to sign.
+func quotas(requires v1alpha1.RequirementsInForce) []string {
+	var groups []string
+	if requires.Approvals != nil {
+		for _, quota := range requires.Approvals.From {
+			groups = append(groups, quota.Name)
+		}
+	}
+	return groups
 }
 
 // whoAmI asks the API server, and returns the name and those groups that count. Where it does not say, the signature is

@@ -36,13 +36,16 @@ func (v *visit) count(needed v1alpha1.ApprovalRequirement, evidenceHash string) 
 			continue
 		}
 		status.Reason = v.whyIgnored(a, approvals[i+1:], needed, evidenceHash)
-		if status.Reason == "" && slices.Contains(excluded, a.Spec.Approver.Username) {
+		if status.Reason == "" && amongPersons(excluded, a.Spec.Approver.Username) {
 			status.Reason = v1alpha1.IgnoredRequesterExcluded
+		}
+		if status.Reason == "" {
+			status.Reason = v.rightLost(a)
 		}
 		if status.Reason != "" {
 			status.State = v1alpha1.ApprovalIgnored
 		} else {
-			persons[a.Spec.Approver.Username] = a
+			persons[person(a.Spec.Approver.Username)] = a
 		}
 		t.statuses = append(t.statuses, status)
 	}
@@ -66,7 +69,9 @@ func listed(statuses []v1alpha1.ApprovalStatus) []v1alpha1.ApprovalStatus {
 
 // whyIgnored returns why an approval does not count; empty where nothing about it speaks against it.
 func (v *visit) whyIgnored(a *v1alpha1.Approval, later []*v1alpha1.Approval, needed v1alpha1.ApprovalRequirement, evidenceHash string) string {
-	again := func(other *v1alpha1.Approval) bool { return other.Spec.Approver.Username == a.Spec.Approver.Username }
+	again := func(other *v1alpha1.Approval) bool {
+		return person(other.Spec.Approver.Username) == person(a.Spec.Approver.Username)
+	}
 	switch {
 	case a.Spec.PromotionRef.UID != v.uid() || a.Spec.Approver.Username == "":
 		return v1alpha1.IgnoredEvidenceChanged
@@ -80,6 +85,29 @@ func (v *visit) whyIgnored(a *v1alpha1.Approval, later []*v1alpha1.Approval, nee
 		return v1alpha1.IgnoredTooOld
 	}
 	return ""
+}
+
+// rightLost says whether the author of an approval that would count otherwise may sign no more. What the API server has
+// not answered is asked, and does not count until it is.
+func (v *visit) rightLost(a *v1alpha1.Approval) string {
+	v.wakeAt(v.snapshot.Rights.Next)
+	switch v.snapshot.Rights.Answers[a.UID] {
+	case RightHeld:
+		return ""
+	case RightLost:
+		return v1alpha1.IgnoredRightLost
+	}
+	v.questions.Rights = append(v.questions.Rights, a)
+	return v1alpha1.IgnoredRightUnknown
+}
+
+// person is a username in the form in which people are told apart: an identity provider may not care for case, and
+// whoever signs in as Alice is not somebody else than alice. This can only make fewer people of several.
+func person(username string) string { return strings.ToLower(username) }
+
+// amongPersons says whether somebody is one of these people.
+func amongPersons(people []string, username string) bool {
+	return slices.ContainsFunc(people, func(other string) bool { return person(other) == person(username) })
 }
 
 // tooOld says whether an approval is older than the Environment allows. Its age is never negative, should the API

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/promotion"
 	. "github.com/sluice-dev/sluice/internal/promotion/promotiontest"
@@ -78,6 +80,10 @@ func TestApprovals(t *testing.T) {
 			groups(map[string][]string{"alice": {"managers", "qa"}, "bob": {"qa"}}), []string{"alice: Counted", "bob: Counted"}, true},
 		{"the total is there, a quota is not", "", &v1alpha1.ApprovalRequirement{Count: 2, From: []v1alpha1.ApprovalQuota{managers, qa}}, nil,
 			groups(map[string][]string{"alice": {"qa"}, "bob": {"qa"}}), []string{"alice: Counted", "bob: Counted"}, false},
+		{"Dave signs, whom the request knows as dave", "an identity provider may not care for case", nil, nil, by("Dave"), []string{"Dave: Ignored RequesterExcluded"}, false},
+		{"the author of a change signs in capitals", "", nil, func(b *PromotionBuilder) { b.ChangeBy("frank@example.com") }, by("Frank@Example.com"), []string{"Frank@Example.com: Ignored RequesterExcluded"}, false},
+		{"one person signs under two names", "people are counted", two, nil, by("alice", "Alice"), []string{"alice: Ignored Replaced", "Alice: Counted"}, false},
+		{"the prefix of an identity provider belongs to the name", "excluding alice does not exclude oidc:alice", nil, func(b *PromotionBuilder) { b.RequestedBy("alice") }, by("oidc:alice"), []string{"oidc:alice: Counted"}, true},
 		{"somebody of no group signs", "", &v1alpha1.ApprovalRequirement{From: []v1alpha1.ApprovalQuota{managers}}, nil,
 			groups(map[string][]string{"carol": {"guests"}}), []string{"carol: Ignored NotInRequiredGroup"}, false},
 	}
@@ -211,5 +217,179 @@ func TestScenario38FailedAttemptsBelongToTheEvidence(t *testing.T) {
 	both := promotion.EvidenceHash([]*v1alpha1.ReleaseRecord{failed, passed})
 	if one == both || both != promotion.EvidenceHash([]*v1alpha1.ReleaseRecord{passed, failed}) {
 		t.Error("the evidence hash has to show a failed attempt, in whatever order the records come")
+	}
+}
+
+func TestTheRightIsAskedForWhenCounted(t *testing.T) {
+	cases := []struct {
+		name   string
+		reason string
+		rights map[string]promotion.Right
+		want   []string
+		enters bool
+	}{
+		{"both still may sign", "", nil, []string{"alice: Counted", "bob: Counted"}, true},
+		{"one lost the right", "who may sign no more has not signed", map[string]promotion.Right{"bob": promotion.RightLost}, []string{"alice: Counted", "bob: Ignored RightLost"}, false},
+		{"the API server does not answer", "it waits, and never passes", map[string]promotion.Right{"alice": promotion.RightUnknown}, []string{"alice: Ignored RightUnknown", "bob: Counted"}, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.sites["shop-prod"].Environment.Spec.Requires = &v1alpha1.Requirements{Approvals: &v1alpha1.ApprovalRequirement{Count: 2}}
+			w.promote("v2")
+			site := w.run().sites["shop-prod"]
+			entry := site.Environment.Status.Awaiting[0]
+			for i, name := range []string{"alice", "bob"} {
+				w.approve(site, MakeApproval(name, entry).Created(time.Hour+time.Duration(i)*time.Second))
+			}
+			w.rights = c.rights
+			w.decide(w.get("checkout-v2"))
+			if got := w.judged(); !slices.Equal(got, c.want) {
+				t.Errorf("%s: approvals are %v, want %v", c.reason, got, c.want)
+			}
+			if entered := w.at("checkout-v2", "prod").State == v1alpha1.StateDeploying; entered != c.enters {
+				t.Errorf("%s: entered: %t, want %t", c.reason, entered, c.enters)
+			}
+			w.rights = nil
+			w.run()
+			if state := w.at("checkout-v2", "prod").State; state != v1alpha1.StatePassed {
+				t.Errorf("with the right back it is %s, want Passed", state)
+			}
+		})
+	}
+}
+
+// Only what would count otherwise is asked about, and the wait ends by itself where the answer may change.
+func TestQuestionsAboutRights(t *testing.T) {
+	w := atTheGate(t)
+	s := w.snapshot(w.get("checkout-v2"))
+	site := s.Sites["shop-prod"]
+	entry := site.Environment.Status.Awaiting[0]
+	counts := MakeApproval("alice", entry).Created(2 * time.Hour).Obj()
+	site.Approvals = []*v1alpha1.Approval{
+		MakeApproval("alice", entry).Created(time.Hour).Obj(), counts,
+		MakeApproval("dave", entry).Created(time.Hour).Obj(),
+		MakeApproval("bob", entry).Created(time.Hour).With(func(a *v1alpha1.Approval) { a.Spec.EvidenceHash = Hash("x") }).Obj(),
+	}
+	s.Sites["shop-prod"] = site
+	plan := decideChecked(t, s)
+	if asked := plan.Questions.Rights; len(asked) != 1 || asked[0].UID != counts.UID {
+		t.Errorf("asks about %v, want only the later approval of alice", plan.Questions)
+	}
+	if state := plan.Status.Environments[2].State; state != v1alpha1.StateWaiting {
+		t.Errorf("without an answer it is %s, want Waiting", state)
+	}
+	s.Rights = promotion.Rights{Answers: map[types.UID]promotion.Right{counts.UID: promotion.RightLost}, Next: s.Now.Add(time.Second)}
+	if plan = decideChecked(t, s); !plan.Questions.None() || !plan.Wake.Equal(s.Rights.Next) {
+		t.Errorf("with an answer that may change: asks %v, looks again at %v, want nothing and %v", plan.Questions, plan.Wake, s.Rights.Next)
+	}
+}
+
+// A rejection ends the promotion, whoever may still sign: it can only keep things out.
+func TestARejectionOfSomebodyWhoLostTheRight(t *testing.T) {
+	w := newWorld(t)
+	w.promote("v2")
+	site := w.run().sites["shop-prod"]
+	w.approve(site, MakeApproval("alice", site.Environment.Status.Awaiting[0]).Rejected("no"))
+	w.rights = map[string]promotion.Right{"alice": promotion.RightLost}
+	if p := w.run().get("checkout-v2"); p.Status.Outcome != v1alpha1.OutcomeRejected {
+		t.Errorf("outcome %s", p.Status.Outcome)
+	}
+}
+
+// An Approval holds the groups of quotas, which are counted, and those that may sign, with which the right is asked for.
+func TestGroupsThatAreStamped(t *testing.T) {
+	many := make([]string, 0, 80)
+	for i := range 80 {
+		many = append(many, fmt.Sprintf("team-%02d", i))
+	}
+	cases := []struct {
+		name    string
+		signers []string
+		want    int
+		first   []string
+	}{
+		{"nobody by group", nil, 1, []string{"managers"}},
+		{"one group of each, and one of both", []string{"approvers", "managers"}, 2, []string{"managers", "approvers"}},
+		{"more than an Approval holds", many, 64, []string{"managers", "team-00"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			site := w.sites["shop-prod"]
+			site.Environment.Spec.Requires = &v1alpha1.Requirements{Approvals: &v1alpha1.ApprovalRequirement{
+				From: []v1alpha1.ApprovalQuota{{Kind: v1alpha1.QuotaGroup, Name: "managers", Count: 1}},
+			}}
+			site.Signers = c.signers
+			w.promote("v2")
+			got := w.run().sites["shop-prod"].Environment.Status.Awaiting[0].Groups
+			if len(got) != c.want || !slices.Equal(got[:len(c.first)], c.first) {
+				t.Errorf("the inbox names %v", got)
+			}
+			// A group that lets somebody sign fills no quota.
+			w.approve(site, MakeApproval("alice", site.Environment.Status.Awaiting[0]).Groups("approvers").Created(time.Hour))
+			w.run()
+			if got := w.judged(); !slices.Equal(got, []string{"alice: Ignored NotInRequiredGroup"}) {
+				t.Errorf("approvals are %v", got)
+			}
+		})
+	}
+}
+
+func TestScenario9AChangeOfTheEnvironmentShows(t *testing.T) {
+	two := v1alpha1.ApprovalRequirement{Count: 2}
+	one := v1alpha1.ApprovalRequirement{Count: 1, Excludes: []v1alpha1.Exclusion{v1alpha1.ExcludeNone}}
+	cases := []struct {
+		name   string
+		change func(*v1alpha1.Environment)
+		want   []string
+	}{
+		{"nothing", func(*v1alpha1.Environment) {}, nil},
+		{"fewer people, and nobody excluded", func(e *v1alpha1.Environment) {
+			e.Generation = 2
+			e.Spec.Requires.Approvals = &one
+		}, []string{"generation: 1 -> 2", "approvals.count: 2 -> 1", "approvals.excludes: Requester, OnBehalfOf, ChangeAuthors -> None"}},
+		{"no evidence any more", func(e *v1alpha1.Environment) {
+			e.Generation = 2
+			e.Spec.Requires.EvidenceMode = v1alpha1.RequirementNone
+		}, []string{"generation: 1 -> 2", "evidence: {declaredBy: Platform, purpose: Functional}, {declaredBy: Platform, purpose: Stress} -> none"}},
+		{"something that is not demanded", func(e *v1alpha1.Environment) { e.Generation = 3 }, []string{"generation: 1 -> 3, nothing of what is demanded"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.sites["shop-prod"].Environment.Spec.Requires = &v1alpha1.Requirements{Approvals: &two}
+			w.promote("v2")
+			site := w.run().sites["shop-prod"]
+			c.change(site.Environment)
+			site.Environment.ResourceVersion = "changed"
+			w.run()
+			entry := site.Environment.Status.Awaiting[0]
+			if !slices.Equal(entry.Changes, c.want) || entry.EnvironmentGeneration != 1 {
+				t.Errorf("the inbox shows %q since generation %d, want %q since 1", entry.Changes, entry.EnvironmentGeneration, c.want)
+			}
+			message := w.at("checkout-v2", "prod").Reasons[0].Message
+			if said := strings.Contains(message, "the Environment changed since the wait began, and what it says now decides ("+strings.Join(c.want, "; ")+"); kubectl sluice approve"); said != (c.want != nil) {
+				t.Errorf("message: %s", message)
+			}
+		})
+	}
+}
+
+// What people were first asked to sign under is remembered while something else stands in the way.
+func TestScenario9AChangeShowsAfterADetour(t *testing.T) {
+	w := newWorld(t)
+	w.sites["shop-prod"].Environment.Spec.Requires = &v1alpha1.Requirements{Approvals: &v1alpha1.ApprovalRequirement{Count: 2}}
+	w.promote("v2")
+	site := w.run().sites["shop-prod"]
+	site.Permitted = false
+	site.Environment.Generation, site.Environment.Spec.Requires.Approvals.Count = 2, 1
+	if w.run(); len(site.Environment.Status.Awaiting) > 0 {
+		t.Fatal("it awaits sign-off though something else stands in the way")
+	}
+	site.Permitted = true
+	entry := w.run().sites["shop-prod"].Environment.Status.Awaiting[0]
+	if want := []string{"generation: 1 -> 2", "approvals.count: 2 -> 1"}; !slices.Equal(entry.Changes, want) {
+		t.Errorf("the inbox shows %q, want %q", entry.Changes, want)
 	}
 }

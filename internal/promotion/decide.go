@@ -27,8 +27,8 @@ type decision struct {
 	status  v1alpha1.PromotionStatus
 	effects []Effect
 	events  []Event
-	// questions to mirrors.
-	questions []v1alpha1.Image
+	// questions that the snapshot does not answer.
+	questions Questions
 	wake      time.Time
 	// unresolved says why the release is not known.
 	unresolved *v1alpha1.Reason

@@ -196,7 +196,7 @@ func (v *visit) forgetAdopted(want *EnforcedCopy) {
 	}
 }
 
-// gateImages are the images of the gates that run here, each with the Job of an attempt: the image may run in that Job and
+// gateImages are the images of the gates that run here, by digest as far as they are known, each with the Job of an attempt: the image may run in that Job and
 // nowhere else, so that the entry is worth nothing before the gate starts and once its Job is done. Those of other
 // promotions at work stay.
 func (v *visit) gateImages(was EnforcedCopy) []string {
@@ -205,11 +205,12 @@ func (v *visit) gateImages(was EnforcedCopy) []string {
 		images = slices.Clone(was.GateImages)
 	}
 	for _, gate := range v.gates() {
-		if gate.Job.Image == "" {
+		image := v.exactImage(gate.Job.Image)
+		if image == "" {
 			continue
 		}
 		for attempt := range gate.retries() + 1 {
-			images = append(images, gate.Job.Image+"="+JobName(v.uid(), v.step.Name, GateHash(gate.Gate), gate.Name, attempt+1))
+			images = append(images, image+"="+JobName(v.uid(), v.step.Name, GateHash(gate.Gate), gate.Name, attempt+1))
 		}
 	}
 	return images

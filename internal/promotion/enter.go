@@ -52,6 +52,9 @@ func (v *visit) judge() {
 		if before.State == Ready {
 			v.verdict = v.verdict.and(v.mirrored())
 		}
+		if v.verdict.State == Ready {
+			v.verdict = v.gateImagesKnown()
+		}
 	}
 	if v.verdict.State == Refused {
 		v.stop, v.stopMessage = v.verdict.Cause, v.verdict.Why
@@ -216,9 +219,13 @@ func (v *visit) approved(before Verdict) Verdict {
 			"%d promotions await sign-off in %s already; sign, reject or cancel some of them", maxAwaiting, v.namespace()))
 	}
 	v.toSign = &signature{needed: needed, evidenceHash: hash}
-	p := v.promotion()
-	return pending(v1alpha1.NewReason(v1alpha1.ReasonApprovalsMissing,
-		"waits in %s for %s; kubectl sluice approve %s -n %s -e %s", v.step.Name, t.missing, p.Name, p.Namespace, v.step.Name))
+	v.beginSignOff()
+	p, changed := v.promotion(), ""
+	if changes := v.changed(); len(changes) > 0 {
+		changed = "; the Environment changed since the wait began, and what it says now decides (" + strings.Join(changes, "; ") + ")"
+	}
+	return pending(v1alpha1.NewReason(v1alpha1.ReasonApprovalsMissing, "waits in %s for %s%s; kubectl sluice approve %s -n %s -e %s",
+		v.step.Name, t.missing, v1alpha1.Clip(changed, 640), p.Name, p.Namespace, v.step.Name))
 }
 
 func (v *visit) free() Verdict {

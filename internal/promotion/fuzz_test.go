@@ -123,6 +123,10 @@ func randomEnvironment(d *dice, namespace string, tier v1alpha1.Tier) *Environme
 		env.Gate(retried(JobGate("flaky", v1alpha1.PurposeOther), 1))
 	case 5:
 		env.Lock(v1alpha1.LockAudit)
+	case 6:
+		gate := JobGate("tagged", v1alpha1.PurposeOther)
+		gate.Job.Image = taggedTest
+		env.Gate(gate)
 	}
 	return env
 }
@@ -195,9 +199,11 @@ func randomPerson(w *world, d *dice, step int) {
 		}
 	case 2:
 		w.promotions[d.roll(len(w.promotions))].Spec.Lifecycle = v1alpha1.LifecycleCancelled
+	case 3:
+		w.rights[choose(d, "alice", "bob", "carol")] = choose(d, promotion.RightHeld, promotion.RightLost, promotion.RightUnknown)
 	default:
 		for _, entry := range site.Environment.Status.Awaiting {
-			b := MakeApproval(choose(d, "alice", "bob", "carol", "dave"), entry).Created(w.now.Sub(Epoch))
+			b := MakeApproval(choose(d, "alice", "bob", "carol", "dave", "Dave", "Alice"), entry).Created(w.now.Sub(Epoch))
 			if d.one(3) {
 				b.Groups("qa")
 			}
@@ -217,7 +223,9 @@ func randomPerson(w *world, d *dice, step int) {
 // randomAccident is what happens by itself.
 func randomAccident(w *world, d *dice) {
 	site := w.randomSite(d)
-	switch d.roll(10) {
+	switch d.roll(11) {
+	case 10:
+		w.gateImages = choose(d, knows("test-3"), knows("test-4"), nil)
 	case 1:
 		w.now = w.now.Add(choose(d, time.Minute, time.Hour, 8*24*time.Hour))
 	case 2:

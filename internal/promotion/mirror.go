@@ -174,7 +174,7 @@ func (v *visit) mirrored() Verdict {
 		if answer.Digest != "" {
 			continue
 		}
-		v.questions = append(v.questions, image)
+		v.questions.Mirrored = append(v.questions.Mirrored, image)
 		v.wakeAt(v.snapshot.Mirrored.Next)
 		verdict = verdict.and(pending(v.notMirrored(image, answer)))
 	}

@@ -132,7 +132,7 @@ func TestTwoEnvironmentsWithMirrorsOfTheirOwn(t *testing.T) {
 func TestAReleaseWaitsForItsMirror(t *testing.T) {
 	w := mirroredWorld(t)
 	p := w.promote("v2")
-	if plan := w.plan(); len(plan.Questions) > 0 {
+	if plan := w.plan(); !plan.Questions.None() {
 		t.Errorf("asks the mirror of production for %v before the release came that far", plan.Questions)
 	}
 	w.run()
@@ -144,7 +144,7 @@ func TestAReleaseWaitsForItsMirror(t *testing.T) {
 		t.Errorf("%q does not say %q", message, want)
 	}
 	snapshot := w.snapshot(p)
-	snapshot.Mirrored = w.answers(promotion.Decide(snapshot).Questions)
+	snapshot.Mirrored = w.answers(promotion.Decide(snapshot).Questions.Mirrored)
 	if wake := promotion.Decide(snapshot).Wake; !wake.Equal(w.now.Add(time.Minute)) {
 		t.Errorf("looks again at %s, want when the mirror may be asked again", wake)
 	}

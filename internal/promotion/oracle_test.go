@@ -326,8 +326,9 @@ func (o oracle) signers() map[string][]string {
 		who := a.Spec.Approver
 		fits := a.Spec.PromotionRef.UID == o.uid() && a.Spec.ReleaseHash == o.status.ReleaseHash && a.Spec.EvidenceHash == o.shown()
 		young := o.Now.Sub(a.CreationTimestamp.Time) < 7*24*time.Hour
-		if fits && young && !slices.Contains(o.excluded(), who.Username) {
-			signers[who.Username] = who.Groups
+		own := slices.ContainsFunc(o.excluded(), func(person string) bool { return strings.EqualFold(person, who.Username) })
+		if fits && young && !own && o.Rights.Answers[a.UID] == promotion.RightHeld {
+			signers[strings.ToLower(who.Username)] = who.Groups
 		}
 	}
 	return signers
@@ -436,6 +437,9 @@ func (o oracle) whyNoGate(gate promotion.StartGate) string {
 		if run.Job == gate.Job {
 			return "I6: the Job is there already"
 		}
+	}
+	if !strings.Contains(gate.Gate.Job.Image, "@") {
+		return "the test is a tag, and may be another one by the time it runs: " + gate.Gate.Job.Image
 	}
 	return o.whyNotRunning()
 }

@@ -15,11 +15,25 @@ type Plan struct {
 	Status v1alpha1.PromotionStatus
 	// Events to publish once the status is written.
 	Events []Event
-	// Questions are the images, as a mirror names them, that have to be looked up there before the Promotion can enter an
-	// environment. With their answers the plan may be another.
-	Questions []v1alpha1.Image
+	// Questions that have to be answered before the plan is good: ask, and decide again.
+	Questions Questions
 	// Wake is when to look again though nothing changed; zero where nothing but a change matters.
 	Wake time.Time
+}
+
+// Questions are what the snapshot leaves open, and somebody else has to answer. Only what decides is asked.
+type Questions struct {
+	// Rights of the authors of approvals that would count otherwise, to be asked of the API server.
+	Rights []*v1alpha1.Approval
+	// GateImages given by tag, to be asked of their registries, where a Promotion would enter otherwise.
+	GateImages []string
+	// Mirrored images, as a mirror names them, to be looked up there before a Promotion can enter an environment.
+	Mirrored []v1alpha1.Image
+}
+
+// None says whether nothing is asked.
+func (q Questions) None() bool {
+	return len(q.Rights) == 0 && len(q.GateImages) == 0 && len(q.Mirrored) == 0
 }
 
 // Event is published with the Promotion as its object.

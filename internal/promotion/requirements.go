@@ -12,6 +12,8 @@ const (
 	defaultApprovalAge int32 = 7 * 24 * 3600
 	// maxAwaiting is how many promotions may await sign-off in one Environment: its schema holds as many.
 	maxAwaiting = 512
+	// maxStamped is how many groups the schema lets an entry of the inbox, and an Approval, hold.
+	maxStamped = 64
 )
 
 // InForce returns what an Environment demands, with the defaults of its tier filled in.

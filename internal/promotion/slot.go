@@ -113,12 +113,12 @@ func (v *visit) await(wanted signature) {
 	entry := v1alpha1.AwaitingPromotion{
 		PromotionRef: v.reference(), Pipeline: v.pipelineKey(), RequestedBy: spec.RequestedBy.Username,
 		OnBehalfOf: spec.OnBehalfOf, Excluded: excludedPersons(spec, wanted.needed.Excludes),
-		ReleaseHash: v.status.ReleaseHash, EvidenceHash: wanted.evidenceHash, Groups: quotaGroups(wanted.needed), SinceTime: v.now(),
+		ReleaseHash: v.status.ReleaseHash, EvidenceHash: wanted.evidenceHash, Groups: v.stampedGroups(wanted.needed), SinceTime: v.now(),
+		EnvironmentGeneration: v.progress.SignOff.EnvironmentGeneration, Changes: v.changed(),
 	}
-	i := slices.IndexFunc(env.Status.Awaiting, func(a v1alpha1.AwaitingPromotion) bool { return a.PromotionRef.UID == v.uid() })
-	if i >= 0 {
-		entry.SinceTime = env.Status.Awaiting[i].SinceTime
-		if sameEntry(env.Status.Awaiting[i], entry) {
+	if before := v.entry(); before != nil {
+		entry.SinceTime = before.SinceTime
+		if sameEntry(*before, entry) {
 			return
 		}
 	}
@@ -137,13 +137,23 @@ func (v *visit) withdraw() {
 	v.do(UpdateEnvironment{Namespace: v.namespace(), ResourceVersion: v.site.Environment.ResourceVersion, Status: status})
 }
 
-func (v *visit) awaited() bool {
-	return slices.ContainsFunc(v.site.Environment.Status.Awaiting, func(a v1alpha1.AwaitingPromotion) bool { return a.PromotionRef.UID == v.uid() })
+func (v *visit) awaited() bool { return v.entry() != nil }
+
+// entry is that of this promotion in the inbox; nil where there is none.
+func (v *visit) entry() *v1alpha1.AwaitingPromotion {
+	awaiting := v.site.Environment.Status.Awaiting
+	for i := range awaiting {
+		if awaiting[i].PromotionRef.UID == v.uid() {
+			return &awaiting[i]
+		}
+	}
+	return nil
 }
 
 func sameEntry(a, b v1alpha1.AwaitingPromotion) bool {
 	return a.ReleaseHash == b.ReleaseHash && a.EvidenceHash == b.EvidenceHash && a.RequestedBy == b.RequestedBy &&
-		slices.Equal(a.Excluded, b.Excluded) && slices.Equal(a.Groups, b.Groups)
+		slices.Equal(a.Excluded, b.Excluded) && slices.Equal(a.Groups, b.Groups) &&
+		a.EnvironmentGeneration == b.EnvironmentGeneration && slices.Equal(a.Changes, b.Changes)
 }
 
 // excludedPersons are those who may not sign, in order and each once.
@@ -164,12 +174,19 @@ func excludedPersons(spec v1alpha1.PromotionSpec, excludes []v1alpha1.Exclusion)
 	return slices.DeleteFunc(slices.Compact(persons), func(person string) bool { return person == "" })
 }
 
-func quotaGroups(needed v1alpha1.ApprovalRequirement) []string {
+// stampedGroups are those whose membership an Approval holds: of quotas, because they are counted, and of those that may
+// sign here, because the right is asked for again with them.
+func (v *visit) stampedGroups(needed v1alpha1.ApprovalRequirement) []string {
 	var groups []string
 	for _, quota := range needed.From {
 		groups = append(groups, quota.Name)
 	}
-	return groups
+	for _, group := range v.site.Signers {
+		if !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	return groups[:min(len(groups), maxStamped)]
 }
 
 func withoutHolder(holders []v1alpha1.Holder, pipeline string) []v1alpha1.Holder {

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -19,8 +20,12 @@ type Snapshot struct {
 	Pipeline *v1alpha1.DeliveryPipeline
 	// Resolution holds the registry's answers for tags of a Promotion that is not resolved yet.
 	Resolution Resolution
-	// Mirrored holds the registry's answers to the questions of a plan, by exact reference at the mirror.
+	// Mirrored holds the registry's answers to Plan.Questions about mirrors, by exact reference at the mirror.
 	Mirrored Resolution
+	// Rights holds the API server's answers to Plan.Questions about people who signed.
+	Rights Rights
+	// GateImages holds the registry's answers to Plan.Questions about images of gates, by the image as the gate names it.
+	GateImages Resolution
 	// Rivals are all other Promotions of the pipeline, finished ones included.
 	Rivals []*v1alpha1.Promotion
 	// Sites by namespace: the environments of the pipeline, and those that evidence may come from.
@@ -31,9 +36,9 @@ type Snapshot struct {
 	Policies Policies
 }
 
-// Resolution is what registries answered when asked for the tags of a Promotion, or for its digests at a mirror.
+// Resolution is what registries answered when asked for tags, or for digests at a mirror.
 type Resolution struct {
-	// Answers by the pipeline's name of the image, or by exact reference.
+	// Answers by the pipeline's name of the image, by the image as a gate names it, or by the exact reference at a mirror.
 	Answers map[string]TagAnswer
 	// Next is when to ask again, where an answer is missing; zero where all is known.
 	Next time.Time
@@ -47,6 +52,26 @@ type TagAnswer struct {
 	Reason string
 	// Message of the registry, with what to do.
 	Message string
+}
+
+// Right says whether somebody who signed still may.
+type Right int
+
+const (
+	// RightUnknown means that the API server has not answered.
+	RightUnknown Right = iota
+	// RightHeld means that the person may create Approvals in that namespace.
+	RightHeld
+	// RightLost means that the person may not.
+	RightLost
+)
+
+// Rights is what the API server answered when asked who still may sign.
+type Rights struct {
+	// Answers by the uid of the Approval.
+	Answers map[types.UID]Right
+	// Next is when to ask again, where an answer is missing or may not be the last word; zero where all is known.
+	Next time.Time
 }
 
 // Site is one namespace with its Environment.
@@ -65,6 +90,8 @@ type Site struct {
 	Runs []Run
 	// Approvals of this Promotion.
 	Approvals []*v1alpha1.Approval
+	// Signers are the groups to which RBAC gives the right to create Approvals here, sorted.
+	Signers []string
 }
 
 // Workload is a Deployment, StatefulSet, DaemonSet or CronJob, reduced to what a decision needs.

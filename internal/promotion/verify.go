@@ -68,6 +68,13 @@ func (v *visit) measurable(gates int) bool {
 // gatesPinned sees that the lock lets the gates run that the Environment lists now: somebody may have edited them since
 // the release came in.
 func (v *visit) gatesPinned() bool {
+	if reasons := v.resolveGateImages(); len(reasons) > 0 {
+		v.wait(reasons...)
+		if v.overdue(v.progress.DeployTime, v.rolloutTimeout()+v.gatesTimeout()) {
+			v.fail(v1alpha1.CauseGateInconclusive, "gates could not be finished: "+reasons[0].Message)
+		}
+		return false
+	}
 	enforced := ParseEnforced(v.site.Namespace)
 	missing := slices.DeleteFunc(v.gateImages(EnforcedCopy{}), func(image string) bool { return slices.Contains(enforced.GateImages, image) })
 	if len(missing) == 0 {
@@ -157,7 +164,7 @@ func (v *visit) runJob(gate declaredGate, status *v1alpha1.GateStatus, before v1
 		return
 	}
 	status.Attempts, status.JobRef = ptr(run.Attempt), v1alpha1.JobReference{Name: run.Job, UID: run.UID}
-	status.Message, status.Image = v1alpha1.Clip(run.Message, 1024), run.Image
+	status.Message, status.Image = v1alpha1.Clip(run.Message, 1024), cmp.Or(run.Image, v.exactImage(gate.Job.Image))
 	status.StartTime, status.CompletionTime = run.Started, run.Completed
 	switch run.State {
 	case RunPassed:
@@ -213,8 +220,10 @@ func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, bef
 		status.State, status.Attempts, status.StartTime = v1alpha1.GateRunning, ptr(attempt), v.now()
 		status.JobRef = v1alpha1.JobReference{Name: job}
 	}
+	exact := gate.Gate
+	exact.Job.Image = v.exactImage(gate.Job.Image)
 	v.do(StartGate{
-		Namespace: v.namespace(), Job: job, Gate: gate.Gate, Attempt: attempt, SpecHash: status.SpecHash,
+		Namespace: v.namespace(), Job: job, Gate: exact, Attempt: attempt, SpecHash: status.SpecHash,
 		KeepSeconds: int32(v.gatesTimeout().Seconds()) + keepJobSeconds,
 		Promotion:   v.reference(), Pipeline: v.pipelineKey(), Environment: v.step.Name,
 		ReleaseHash: v.status.ReleaseHash, Images: v.pulled(v.status.Images),

@@ -41,6 +41,13 @@ type world struct {
 	policies promotion.Policies
 	// signers approve whatever awaits them, in every namespace.
 	signers []string
+	// rights of people who signed, by username; without any they hold it.
+	rights map[string]promotion.Right
+	// gateImages are what registries say of images of gates that are given by tag, and when to ask again.
+	gateImages     map[string]promotion.TagAnswer
+	gateImagesNext time.Time
+	// started are the images of the Jobs of gates, in order.
+	started []string
 	// owners of Jobs: the uid of the promotion that a run belongs to.
 	owners map[string]string
 	// mirrored are exact references that mirrors have.
@@ -56,7 +63,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{
 		t: t, now: Epoch.Add(time.Hour), pipeline: MakePipeline().Obj(), sites: map[string]*promotion.Site{},
 		verdicts: map[string][]promotion.RunState{}, hanging: map[string]bool{}, problems: map[string]string{}, broken: map[string]bool{}, stale: map[string]int{},
-		owners: map[string]string{}, mirrored: map[string]bool{}, version: 100,
+		owners: map[string]string{}, rights: map[string]promotion.Right{}, mirrored: map[string]bool{}, version: 100,
 	}
 	w.site(MakeEnvironment("shop-dev", v1alpha1.TierDevelopment), Release("v1")...)
 	w.site(MakeEnvironment("shop-test", v1alpha1.TierTest).
@@ -109,6 +116,8 @@ func (w *world) say(format string, args ...any) { w.log = append(w.log, fmt.Spri
 // snapshot is what the operator observes. It shares nothing with the world.
 func (w *world) snapshot(p *v1alpha1.Promotion) promotion.Snapshot {
 	s := promotion.Snapshot{Now: w.now, Promotion: p.DeepCopy(), Resolution: w.resolution, Sites: map[string]promotion.Site{}, Policies: w.policies}
+	s.GateImages = promotion.Resolution{Answers: w.gateImages, Next: w.gateImagesNext}
+	s.Rights.Answers = map[types.UID]promotion.Right{}
 	if w.pipeline != nil {
 		s.Pipeline = w.pipeline.DeepCopy()
 	}
@@ -123,6 +132,12 @@ func (w *world) snapshot(p *v1alpha1.Promotion) promotion.Snapshot {
 		copied.Approvals = slices.DeleteFunc(copied.Approvals, func(a *v1alpha1.Approval) bool { return a.Spec.PromotionRef.UID != string(p.UID) })
 		copied.InUse = inUse(copied)
 		s.Sites[namespace] = copied
+		for _, a := range copied.Approvals {
+			s.Rights.Answers[a.UID] = promotion.RightHeld
+			if right, said := w.rights[a.Spec.Approver.Username]; said {
+				s.Rights.Answers[a.UID] = right
+			}
+		}
 	}
 	for _, r := range w.records {
 		s.Records = append(s.Records, r.DeepCopy())
@@ -170,8 +185,8 @@ func cloneSite(site promotion.Site) promotion.Site {
 func (w *world) decide(p *v1alpha1.Promotion) bool {
 	snapshot := w.snapshot(p)
 	plan := decideChecked(w.t, snapshot)
-	if len(plan.Questions) > 0 {
-		snapshot.Mirrored = w.answers(plan.Questions)
+	if len(plan.Questions.Mirrored) > 0 {
+		snapshot.Mirrored = w.answers(plan.Questions.Mirrored)
 		plan = decideChecked(w.t, snapshot)
 	}
 	checkAgainstDesign(w.t, snapshot, plan)
@@ -360,6 +375,7 @@ func (w *world) startGate(e promotion.StartGate) bool {
 		w.t.Errorf("gate %s of %s would be refused: its image is not among %v", e.Gate.Name, e.Namespace, allowed)
 	}
 	w.owners[e.Job] = e.Promotion.UID
+	w.started = append(w.started, e.Gate.Job.Image)
 	w.say("%s: starts %s, attempt %d", e.Namespace, e.Gate.Name, e.Attempt)
 	site.Runs = append(site.Runs, promotion.Run{
 		Environment: e.Environment, Gate: e.Gate.Name, Attempt: e.Attempt, SpecHash: e.SpecHash, Job: e.Job,

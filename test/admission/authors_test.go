@@ -94,7 +94,12 @@ func TestApprovalsAreStamped(t *testing.T) {
 }
 
 func TestScenario32FiveHundredGroups(t *testing.T) {
-	namespace := inbox(t, "authors-groups", func(entry *v1alpha1.AwaitingPromotion) { entry.Groups = []string{"g17", "g499", "elsewhere"} })
+	namespace := inbox(t, "authors-groups", func(entry *v1alpha1.AwaitingPromotion) {
+		entry.Groups = []string{"g17", "g499"}
+		for n := range 62 { // as many as the schema holds
+			entry.Groups = append(entry.Groups, fmt.Sprintf("elsewhere-%d", n))
+		}
+	})
 	groups := make([]string, 500)
 	for n := range groups {
 		groups[n] = fmt.Sprintf("g%d", n)

@@ -3,14 +3,18 @@ package admission_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -253,5 +257,41 @@ func peoplesRights(t *testing.T) {
 		},
 	} {
 		ask(t, "somebody", []string{group}, questions)
+	}
+}
+
+// The NetworkPolicy is about the operator's pods, and lets in and out what they are made for.
+func TestTheOperatorsNetwork(t *testing.T) {
+	deployment, policy, rest := &appsv1.Deployment{}, &networkingv1.NetworkPolicy{}, &networkingv1.NetworkPolicy{}
+	for name, object := range map[string]client.Object{"sluice": policy, "deny": rest} {
+		if err := admin.Get(t.Context(), client.ObjectKey{Namespace: "sluice-system", Name: name}, object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := admin.Get(t.Context(), client.ObjectKey{Namespace: "sluice-system", Name: "sluice"}, deployment); err != nil {
+		t.Fatal(err)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := deployment.Spec.Template
+	if !selector.Matches(labels.Set(pod.Labels)) {
+		t.Errorf("the policy is about %s, and the operator's pods have %v", selector, pod.Labels)
+	}
+	if port := policy.Spec.Ingress[0].Ports[0].Port.StrVal; !slices.ContainsFunc(pod.Spec.Containers[0].Ports, func(p corev1.ContainerPort) bool { return p.Name == port }) {
+		t.Errorf("no container has the port %q", port)
+	}
+	var ports []string
+	for _, rule := range policy.Spec.Egress {
+		for _, port := range rule.Ports {
+			ports = append(ports, fmt.Sprintf("%s %s", *port.Protocol, port.Port))
+		}
+	}
+	if want := []string{"UDP 53", "TCP 53", "TCP 443", "TCP 6443"}; !slices.Equal(ports, want) {
+		t.Errorf("lets out to %v, want %v", ports, want)
+	}
+	if both := len(policy.Spec.PolicyTypes) + len(rest.Spec.PolicyTypes); both != 4 || len(rest.Spec.Ingress)+len(rest.Spec.Egress) > 0 || len(rest.Spec.PodSelector.MatchLabels) > 0 {
+		t.Error("everything else in the namespace is denied, in both directions")
 	}
 }

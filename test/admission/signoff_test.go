@@ -47,12 +47,16 @@ func TestScenario33RequestersDoNotSign(t *testing.T) {
 	try(t, []attempt{
 		{name: "on whose behalf a bot asked", as: person("dave"), write: write, policy: "sluice-signoff", says: "requested on behalf of dave, who may not approve it: ask somebody else"},
 		{name: "the author of a change", as: person("erin"), write: write, policy: "sluice-signoff", says: "erin is excluded from approving this promotion"},
+		{name: "on whose behalf a bot asked, in capitals", as: person("Dave"), write: write, policy: "sluice-signoff", says: "requested on behalf of Dave"},
+		{name: "the author of a change, in capitals", as: person("ERIN"), write: write, policy: "sluice-signoff", says: "ERIN is excluded from approving this promotion"},
+		{name: "somebody of another identity provider", as: person("oidc:erin"), write: write},
 		{name: "somebody else", as: person("alice"), write: write},
 	})
 	own := inbox(t, "signoff-own", nil) // an entry that excludes nobody by name, and no requirements: the strictest hold
 	write = creates(MakeApproval(own, "release").Obj())
 	try(t, []attempt{
 		{name: "the requester", as: person("dave"), write: write, policy: "sluice-signoff", says: "dave requested this promotion and may not approve it: ask somebody else"},
+		{name: "the requester, in capitals", as: person("Dave"), write: write, policy: "sluice-signoff", says: "Dave requested this promotion and may not approve it: ask somebody else"},
 		{name: "somebody else", as: person("alice"), write: write},
 	})
 }

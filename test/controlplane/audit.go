@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
@@ -22,6 +23,18 @@ func (p *ControlPlane) AuditEvents() ([]auditv1.Event, error) {
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}
 	return parseAudit(p.AuditLog, data)
+}
+
+// Writes says whether a request changes what is stored. A review (SubjectAccessReview, TokenReview) is a create of an
+// object that nobody stores: it costs what a read costs, and is counted as one.
+func Writes(event auditv1.Event) bool {
+	switch event.Verb {
+	case "get", "list", "watch":
+		return false
+	case "create":
+		return event.ObjectRef == nil || !slices.Contains([]string{"authorization.k8s.io", "authentication.k8s.io"}, event.ObjectRef.APIGroup)
+	}
+	return true
 }
 
 // parseAudit reads one event a line. The last line may be half written and is then left out: its

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -130,4 +131,41 @@ func TestScenario5OneBranchFails(t *testing.T) {
 	s.assertProgress("first", "left", v1alpha1.StateRolledBack, v1alpha1.CauseGateFailed)
 	s.assertProgress("first", "right", v1alpha1.StatePassed, "")
 	s.assertProgress("first", "end", v1alpha1.StateNotEntered, v1alpha1.CausePredecessorFailed)
+}
+
+// A gate's image that is given by tag is resolved before the environment is entered: the Job runs the digest, the lock
+// lets that alone run, and the record says it. While the registry does not answer, nobody waits in the slot.
+func TestAGateGivenByTagRunsByDigest(t *testing.T) {
+	t.Parallel()
+	const tests = "gate-tag-tests" // apart from the shop's own images, which adoption asks for
+	s := openShop(t, "gate-tag", recipe{environments: []string{"test"}, bare: true, environment: func(_ string, e *v1alpha1.Environment) {
+		e.Spec.Gates = functional()
+		e.Spec.Gates[0].Job.Image = registryHost() + "/" + tests + "/suite:1"
+	}})
+	pushed := s.pushTo(registryHost()+"/"+tests+"/suite", "1")
+	closeRegistry(tests)
+	s.promote("first", digest(1))
+	s.awaitReason("first", "test", v1alpha1.ReasonGateImageUnresolved)
+	if holders := s.environment("test").Status.Holders; len(holders) > 0 {
+		t.Errorf("it waits in the slot: %+v", holders)
+	}
+	closedTo.Delete(tests)
+	p := s.awaitOutcome("first", v1alpha1.OutcomeSucceeded)
+	exact := registryHost() + "/" + tests + "/suite@" + pushed
+	if got := s.gateJobs("test", "functional")[0].Spec.Template.Spec.Containers[0].Image; got != exact {
+		t.Errorf("the Job runs %s, want %s", got, exact)
+	}
+	if got := s.awaitRecord("test", v1alpha1.ResultPassed).Spec.Gates[0].Image; got != exact {
+		t.Errorf("the record says %s, want %s", got, exact)
+	}
+	if got := p.Status.Environments[0].GateImages; len(got) != 1 || got[0].Digest != pushed {
+		t.Errorf("resolved %+v", got)
+	}
+	ns := &corev1.Namespace{}
+	if err := s.admin.Get(t.Context(), client.ObjectKey{Name: s.namespace("test")}, ns); err != nil {
+		t.Fatal(err)
+	}
+	if got := ns.Annotations[v1alpha1.GateImagesAnnotation]; got != exact {
+		t.Errorf("the lock lets %q run as gates", got)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/test/controlplane"
 )
 
 // writeBudget is the most that the operator may write for one promotion: one claim, pin, touch, record and release and
@@ -37,6 +38,11 @@ func TestOnePromotionFromDevToProd(t *testing.T) {
 		}
 	}
 	total := printWrites(t, before, operatorWrites(t, s.name))
+	if asked := rightsAsked(t, s.namespace("prod")); asked == 0 {
+		t.Error("nobody was asked whether alice still may sign")
+	} else {
+		t.Logf("for two promotions, each signed once, the operator asked %d times whether somebody still may sign; that stores nothing", asked)
+	}
 	if total > writeBudget {
 		t.Errorf("the operator wrote %d times for one promotion, want at most %d", total, writeBudget)
 	}
@@ -61,8 +67,7 @@ func operatorWrites(t *testing.T, team string) map[string]int {
 		if e.ImpersonatedUser != nil {
 			who = e.ImpersonatedUser.Username
 		}
-		read := e.Verb == "get" || e.Verb == "list" || e.Verb == "watch"
-		if who != operatorName || read || e.Stage != "ResponseComplete" || e.ObjectRef == nil || !strings.HasPrefix(cmp.Or(e.ObjectRef.Namespace, e.ObjectRef.Name), team) {
+		if who != operatorName || !controlplane.Writes(e) || e.Stage != "ResponseComplete" || e.ObjectRef == nil || !strings.HasPrefix(cmp.Or(e.ObjectRef.Namespace, e.ObjectRef.Name), team) {
 			continue
 		}
 		what := e.ObjectRef.Resource
@@ -72,6 +77,22 @@ func operatorWrites(t *testing.T, team string) map[string]int {
 		counts[fmt.Sprintf("%-7s %s", e.Verb, what)]++
 	}
 	return counts
+}
+
+// rightsAsked counts the operator's questions about rights in a namespace.
+func rightsAsked(t *testing.T, namespace string) int {
+	t.Helper()
+	events, err := plane.AuditEvents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, e := range events {
+		if e.RequestObject != nil && e.ObjectRef != nil && e.ObjectRef.Resource == "subjectaccessreviews" && strings.Contains(string(e.RequestObject.Raw), `"namespace":"`+namespace+`"`) {
+			asked++
+		}
+	}
+	return asked
 }
 
 // printWrites prints the difference of two counts, and returns the total without events.

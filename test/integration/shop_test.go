@@ -64,7 +64,7 @@ func digest(n int) string { return fmt.Sprintf("sha256:%064x", n) }
 func testGate(name string, purpose v1alpha1.GatePurpose, args ...string) v1alpha1.Gate {
 	return v1alpha1.Gate{
 		Name: name, Purpose: purpose, TimeoutSeconds: 60,
-		Job: v1alpha1.JobGate{Image: "registry.example.com/tests/" + name + ":1", Args: args},
+		Job: v1alpha1.JobGate{Image: "registry.example.com/tests/" + name + "@" + digest(77), Args: args},
 	}
 }
 
@@ -337,8 +337,14 @@ func (s *shop) bind(namespace, role, user string) {
 // sign creates an Approval as somebody, of what the environment awaits for a Promotion.
 func (s *shop) sign(user, name, environment string, decision v1alpha1.ApprovalDecision, groups ...string) error {
 	s.t.Helper()
+	s.bind(s.namespace(environment), "sluice-approver", user)
+	return s.signUnbound(user, name, environment, decision, groups...)
+}
+
+// signUnbound creates an Approval as somebody who has the right from elsewhere, or has it not.
+func (s *shop) signUnbound(user, name, environment string, decision v1alpha1.ApprovalDecision, groups ...string) error {
+	s.t.Helper()
 	namespace := s.namespace(environment)
-	s.bind(namespace, "sluice-approver", user)
 	for _, awaited := range s.environment(environment).Status.Awaiting {
 		if awaited.PromotionRef.Name == name {
 			return as(s.t, user, groups...).Create(s.t.Context(), &v1alpha1.Approval{

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,6 +14,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/recorder"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
 // fakeClock is moved by the simulation alone.
@@ -38,7 +41,7 @@ func digestOf(content string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// fakeRegistry answers what the operator's real resolver asks, from memory.
+// fakeRegistry answers what the operator's real resolver asks, from memory, and questions about rights.
 type fakeRegistry struct {
 	// tags holds the content by "repository:tag", without the host.
 	tags map[string]string
@@ -46,6 +49,8 @@ type fakeRegistry struct {
 	contents map[string]string
 	// down says that nobody answers.
 	down bool
+	// deaf says that the API server does not answer questions about rights.
+	deaf bool
 }
 
 const registryHost = "registry.example.com"
@@ -80,6 +85,14 @@ func (r *fakeRegistry) RoundTrip(request *http.Request) (*http.Response, error) 
 	response := answer(request, http.StatusOK, manifestType, manifest(content))
 	response.Header.Set("Docker-Content-Digest", digestOf(content))
 	return response, nil
+}
+
+// MaySign as controller.Reviewer: everybody may, as long as somebody answers.
+func (r *fakeRegistry) MaySign(context.Context, string, v1alpha1.Approver) (bool, error) {
+	if r.deaf {
+		return false, errors.New("connection refused")
+	}
+	return true, nil
 }
 
 func answer(request *http.Request, status int, mediaType string, body []byte) *http.Response {

@@ -95,7 +95,7 @@ func (s *simulation) startOperator() *operator {
 	s.must(err)
 	setup := sluice.Setup{
 		Operator: types.NamespacedName{Namespace: "sluice-system", Name: "sluice"},
-		Registry: resolver, Clock: s.clock, Options: o.options,
+		Registry: resolver, Reviewer: s.registry, Clock: s.clock, Options: o.options,
 	}
 	s.must(setup.WithManager(ctx, m))
 	o.startControllers(ctx, m)

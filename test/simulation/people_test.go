@@ -58,7 +58,7 @@ func (s *simulation) deeds() []deed {
 
 // mend undoes what somebody did to workloads, rights, policies and the registry.
 func (s *simulation) mend() {
-	s.registry.down = false
+	s.registry.down, s.registry.deaf = false, false
 	if s.api.Get(policy.ValidatingBinding, memapi.Key{Name: "sluice-lock"}) == nil {
 		s.changePolicies()
 	}
@@ -309,6 +309,10 @@ func (s *simulation) changePolicies() {
 }
 
 func (s *simulation) disturbRegistry() {
+	if s.rng.IntN(3) == 0 {
+		s.registry.deaf = !s.registry.deaf
+		return
+	}
 	if s.rng.IntN(2) == 0 {
 		s.registry.down = !s.registry.down
 		return

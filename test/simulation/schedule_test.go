@@ -269,7 +269,7 @@ func (s *simulation) interleave(o *operator, attempt memapi.Attempt) {
 // rest lets everything go on without faults, until nothing is written any more.
 func (s *simulation) rest() bool {
 	s.note("=== faults stop ===")
-	s.registry.down = false
+	s.registry.down, s.registry.deaf = false, false
 	s.replaceDead()
 	steps, jumps, quiet := 0, 0, 0
 	written := s.api.Revision()

@@ -171,6 +171,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.sluice-dev.sluice.api.v1alpha1.AwaitingPromotion
   map:
     fields:
+    - name: changes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: environmentGeneration
+      type:
+        scalar: numeric
     - name: evidenceHash
       type:
         scalar: string
@@ -353,6 +362,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: environmentRef
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.ObservedEnvironmentReference
+    - name: gateImages
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.ResolvedGateImage
+          elementRelationship: associative
+          keys:
+          - image
     - name: gates
       type:
         list:
@@ -379,6 +396,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rollbackTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: signOff
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.SignOffStart
     - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -1128,6 +1148,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: unmanagedImages
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.UnmanagedImages
+- name: com.github.sluice-dev.sluice.api.v1alpha1.ResolvedGateImage
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+    - name: image
+      type:
+        scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.RollbackRequirement
   map:
     fields:
@@ -1143,6 +1172,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.SignOffStart
+  map:
+    fields:
+    - name: environmentGeneration
+      type:
+        scalar: numeric
+    - name: requires
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.RequirementsInForce
 - name: com.github.sluice-dev.sluice.api.v1alpha1.SoakGate
   map:
     fields:

@@ -44,6 +44,8 @@ func TestGolden(t *testing.T) {
 		Ended(v1alpha1.OutcomeSucceeded, "release 7f3a9c21 passed every environment").Obj()
 	excluded, rejects, again := signOff(), signOff(), signOff()
 	again.Me = "alice"
+	changed := signOff()
+	changed.Awaiting.Changes = []string{"generation: 3 -> 4", "approvals.count: 3 -> 2", "approvals.excludes: Requester, OnBehalfOf, ChangeAuthors -> None"}
 	excluded.Me, excluded.Unread, excluded.Evidence = "dave", nil, nil
 	rejects.Decision, rejects.Me = v1alpha1.DecisionRejected, ""
 	fresh := Pipeline{Object: checkout().Object.DeepCopy()}
@@ -78,6 +80,7 @@ func TestGolden(t *testing.T) {
 		"environments":             {lines: EnvironmentTable(looking(), []v1alpha1.Environment{*production(), *bare}).Lines()},
 		"environments_wide":        {lines: EnvironmentTable(wide, []v1alpha1.Environment{*production()}).Lines()},
 		"signoff":                  {lines: signOff().Lines(looking())},
+		"signoff_changed":          {lines: changed.Lines(looking())},
 		"signoff_excluded":         {lines: excluded.Lines(looking())},
 		"signoff_again":            {lines: again.Lines(looking())},
 		"signoff_reject_anonymous": {lines: rejects.Lines(looking())},

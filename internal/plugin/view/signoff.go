@@ -58,7 +58,20 @@ func (s SignOff) Lines(o Options) []Line {
 	fields = append(fields, changeFields(p.Spec.Changes)...)
 	fields = append(fields, imageFields(o, p, s.Before)...)
 	lines := append(drawFields(fields), Line{})
-	return append(lines, drawTree(s.evidence(o), s.approvals(o))...)
+	trees := []node{s.evidence(o), s.approvals(o)}
+	if len(s.Awaiting.Changes) > 0 {
+		trees = []node{s.evidence(o), s.changes(), s.approvals(o)}
+	}
+	return append(lines, drawTree(trees...)...)
+}
+
+// changes shows what the environment says otherwise than when people were first asked to sign.
+func (s SignOff) changes() node {
+	root := node{label: line(toned(Waits, "The environment changed since the wait began"), toned(Faint, gap+"what it says now decides"))}
+	for _, change := range s.Awaiting.Changes {
+		root.children = append(root.children, node{label: plain(change)})
+	}
+	return root
 }
 
 // me says who signs, and what speaks against it.
@@ -73,7 +86,9 @@ func (s SignOff) me() Line {
 	if s.Decision == v1alpha1.DecisionApproved && s.Excluded() {
 		l = l.and(toned(Bad, gap+"(you asked for this or made its changes: you may not approve it)"))
 	}
-	mine := func(a v1alpha1.ApprovalStatus) bool { return a.Approver == s.Me && a.State == v1alpha1.ApprovalCounted }
+	mine := func(a v1alpha1.ApprovalStatus) bool {
+		return strings.EqualFold(a.Approver, s.Me) && a.State == v1alpha1.ApprovalCounted
+	}
 	if slices.ContainsFunc(s.Step.Approvals, mine) {
 		l = l.and(toned(Waits, gap+"(you have signed this already, and one person counts once)"))
 	}
@@ -81,7 +96,9 @@ func (s SignOff) me() Line {
 }
 
 // Excluded says whether who signs is among those who may not.
-func (s SignOff) Excluded() bool { return s.Me != "" && slices.Contains(s.Awaiting.Excluded, s.Me) }
+func (s SignOff) Excluded() bool {
+	return s.Me != "" && slices.ContainsFunc(s.Awaiting.Excluded, func(person string) bool { return strings.EqualFold(person, s.Me) })
+}
 
 // evidence shows what happened to this very release elsewhere, failures included.
 func (s SignOff) evidence(o Options) node {

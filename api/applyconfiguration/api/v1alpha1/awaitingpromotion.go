@@ -25,10 +25,14 @@ type AwaitingPromotionApplyConfiguration struct {
 	ReleaseHash *string `json:"releaseHash,omitempty"`
 	// evidenceHash that an Approval has to carry.
 	EvidenceHash *string `json:"evidenceHash,omitempty"`
-	// groups whose membership is stamped into an Approval: those that the requirements name.
+	// groups whose membership is stamped into an Approval: those that the requirements name, and those that may sign here.
 	Groups []string `json:"groups,omitempty"`
 	// sinceTime is when the wait began.
 	SinceTime *v1.Time `json:"sinceTime,omitempty"`
+	// environmentGeneration is the generation of the Environment when people were first asked to sign.
+	EnvironmentGeneration *int64 `json:"environmentGeneration,omitempty"`
+	// changes of the Environment since then, as "what: then -> now"; absent where there are none. What decides is what it says now.
+	Changes []string `json:"changes,omitempty"`
 }
 
 // AwaitingPromotionApplyConfiguration constructs a declarative configuration of the AwaitingPromotion type for use with
@@ -112,5 +116,23 @@ func (b *AwaitingPromotionApplyConfiguration) WithGroups(values ...string) *Awai
 // If called multiple times, the SinceTime field is set to the value of the last call.
 func (b *AwaitingPromotionApplyConfiguration) WithSinceTime(value v1.Time) *AwaitingPromotionApplyConfiguration {
 	b.SinceTime = &value
+	return b
+}
+
+// WithEnvironmentGeneration sets the EnvironmentGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the EnvironmentGeneration field is set to the value of the last call.
+func (b *AwaitingPromotionApplyConfiguration) WithEnvironmentGeneration(value int64) *AwaitingPromotionApplyConfiguration {
+	b.EnvironmentGeneration = &value
+	return b
+}
+
+// WithChanges adds the given value to the Changes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Changes field.
+func (b *AwaitingPromotionApplyConfiguration) WithChanges(values ...string) *AwaitingPromotionApplyConfiguration {
+	for i := range values {
+		b.Changes = append(b.Changes, values[i])
+	}
 	return b
 }

@@ -35,8 +35,12 @@ type EnvironmentProgressApplyConfiguration struct {
 	// gates in order. Between the start of the first and the end of the last, a gate that may take at most two minutes
 	// is not written of its own; its Job shows it.
 	Gates []GateStatusApplyConfiguration `json:"gates,omitempty"`
+	// gateImages are the tags of gates' images as they were resolved here, once for all attempts.
+	GateImages []ResolvedGateImageApplyConfiguration `json:"gateImages,omitempty"`
 	// approvals that were found, counted or not.
 	Approvals []ApprovalStatusApplyConfiguration `json:"approvals,omitempty"`
+	// signOff is what the Environment demanded when people were first asked to sign; absent where nobody was.
+	SignOff *SignOffStartApplyConfiguration `json:"signOff,omitempty"`
 	// recordRef names the ReleaseRecord in the environment's namespace.
 	RecordRef *RecordReferenceApplyConfiguration `json:"recordRef,omitempty"`
 }
@@ -145,6 +149,19 @@ func (b *EnvironmentProgressApplyConfiguration) WithGates(values ...*GateStatusA
 	return b
 }
 
+// WithGateImages adds the given value to the GateImages field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the GateImages field.
+func (b *EnvironmentProgressApplyConfiguration) WithGateImages(values ...*ResolvedGateImageApplyConfiguration) *EnvironmentProgressApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithGateImages")
+		}
+		b.GateImages = append(b.GateImages, *values[i])
+	}
+	return b
+}
+
 // WithApprovals adds the given value to the Approvals field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Approvals field.
@@ -155,6 +172,14 @@ func (b *EnvironmentProgressApplyConfiguration) WithApprovals(values ...*Approva
 		}
 		b.Approvals = append(b.Approvals, *values[i])
 	}
+	return b
+}
+
+// WithSignOff sets the SignOff field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SignOff field is set to the value of the last call.
+func (b *EnvironmentProgressApplyConfiguration) WithSignOff(value *SignOffStartApplyConfiguration) *EnvironmentProgressApplyConfiguration {
+	b.SignOff = value
 	return b
 }
 

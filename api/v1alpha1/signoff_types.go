@@ -1,0 +1,14 @@
+package v1alpha1
+
+// SignOffStart is what an Environment demanded when people were first asked to sign a Promotion there. The present
+// Environment decides; this is what every later change of it is shown against.
+type SignOffStart struct {
+	// environmentGeneration is the generation of the Environment then.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	EnvironmentGeneration int64 `json:"environmentGeneration,omitempty"`
+
+	// requires is what was in force then.
+	// +required
+	Requires RequirementsInForce `json:"requires,omitzero"`
+}
