@@ -8,7 +8,7 @@ import (
 
 const (
 	// maxBytes of one report are read.
-	maxBytes = 32 << 20
+	maxBytes = 16 << 20
 	// maxDepth of elements within one another.
 	maxDepth = 64
 	// maxCases of all reports together.

@@ -87,7 +87,7 @@ func (g *Generator) prepare() (*attack, error) {
 	share := Share{Schedule: NewSchedule(g.Gate), Worker: uint64(g.Worker), Workers: uint64(workers)}
 	return &attack{
 		share: share, targets: targets, order: order(g.Gate.Targets), client: client, maxOpen: int64(maxOpen), clock: g.Clock,
-		patience: requestTimeout(g.Gate), tally: newTally(share, targets), progress: progress{out: g.Progress}, root: root,
+		patience: requestTimeout(g.Gate), tally: newTally(share, targets), progress: progress{out: g.Progress}, root: root, pause: pause,
 	}, nil
 }
 
@@ -103,6 +103,8 @@ type attack struct {
 	tally    *tally
 	progress progress
 	root     fs.FS
+	// pause waits, more precisely than the attacker does, and returns how long it did; a part of the time or all of it.
+	pause func(time.Duration) time.Duration
 
 	// began is when the attack did; the pacer learns it at the first request.
 	began atomic.Pointer[time.Time]
@@ -172,7 +174,7 @@ func (a *attack) Pace(elapsed time.Duration, sent uint64) (time.Duration, bool) 
 	if wait > -punctual {
 		a.heldBack.Store(false)
 	}
-	return wait, false
+	return wait - a.pause(wait), false
 }
 
 // Rate implements vegeta.Pacer.

@@ -360,6 +360,7 @@ func TestHeldBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.pause = func(time.Duration) time.Duration { return 0 }
 	for i, step := range []struct {
 		// elapsed when the request is looked at, and how many were answered before it is sent.
 		elapsed  time.Duration
