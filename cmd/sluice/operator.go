@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -79,6 +80,9 @@ func namespaceOfPod() string {
 
 func (o *operatorOptions) run(ctx context.Context) error {
 	ctrl.SetLogger(zap.New(zap.UseDevMode(o.development)))
+	if o.image != "" && !strings.Contains(o.image, "@sha256:") {
+		return fmt.Errorf("--image %s is not by digest, and load gates run nothing else; write host/path@sha256:..., or leave it out", o.image)
+	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the API server: %w; run in a cluster, or set KUBECONFIG", err)
