@@ -56,16 +56,7 @@ func newLoadCommand() *cobra.Command {
 }
 
 func (o *loadOptions) run(ctx context.Context) error {
-	gate, err := o.gate()
-	if err != nil {
-		return err
-	}
-	worker, err := o.index()
-	if err != nil {
-		return err
-	}
-	generator := load.Generator{Gate: gate, Worker: worker, Lookup: os.LookupEnv, Progress: o.output, Clock: clock.Real{}}
-	measured, err := generator.Run(ctx)
+	measured, err := o.measure(ctx)
 	if err != nil {
 		return o.leave([]byte(err.Error()), err)
 	}
@@ -81,6 +72,19 @@ func (o *loadOptions) run(ctx context.Context) error {
 		return err
 	}
 	return o.leave(short, nil)
+}
+
+func (o *loadOptions) measure(ctx context.Context) (*result.Worker, error) {
+	gate, err := o.gate()
+	if err != nil {
+		return nil, err
+	}
+	worker, err := o.index()
+	if err != nil {
+		return nil, err
+	}
+	generator := load.Generator{Gate: gate, Worker: worker, Lookup: os.LookupEnv, Progress: o.output, Clock: clock.Real{}}
+	return generator.Run(ctx)
 }
 
 // gate reads what to do.
