@@ -71,9 +71,14 @@ restarts: binaries ## Restart the API server RESTARTS=20 times while pods are cr
 e2e: ## The demo's path, asserted, on a real node or kind
 	hack/demo/e2e.sh
 
+.PHONY: bench-load
+bench-load: ## The load generator beside vegeta, and how true its percentiles are, on loopback
+	go run ./test/bench/load -vegeta "$(call TOOL,vegeta)"
+
 .PHONY: fuzz
 fuzz: ## Fuzz the core for FUZZTIME=1m
 	go test ./internal/promotion -run '^$$' -fuzz FuzzDecide -fuzztime $(or $(FUZZTIME),1m)
+	go test ./internal/load/result -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),1m)
 
 ##@ Development
 

@@ -19,7 +19,7 @@ generate() { # DIRECTORY of a checkout
     "$controller_gen" crd:generateEmbeddedObjectMeta=false paths=./api/v1alpha1 output:crd:dir=config/crd/bases
     go run ./hack/staticpolicies -to config/admission-static
     mkdir -p docs
-    "$crd_ref_docs" --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md >/dev/null 2>&1
+    "$crd_ref_docs" --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --max-depth=20 >/dev/null 2>&1
   )
 }
 

@@ -74,6 +74,26 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.JobGateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JobReference"):
 		return &apiv1alpha1.JobReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadBaseline"):
+		return &apiv1alpha1.LoadBaselineApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadFailure"):
+		return &apiv1alpha1.LoadFailureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadFigures"):
+		return &apiv1alpha1.LoadFiguresApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadGate"):
+		return &apiv1alpha1.LoadGateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadHeader"):
+		return &apiv1alpha1.LoadHeaderApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadStage"):
+		return &apiv1alpha1.LoadStageApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadStatusCount"):
+		return &apiv1alpha1.LoadStatusCountApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadTarget"):
+		return &apiv1alpha1.LoadTargetApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadThresholds"):
+		return &apiv1alpha1.LoadThresholdsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LoadTLS"):
+		return &apiv1alpha1.LoadTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalPipelineReference"):
 		return &apiv1alpha1.LocalPipelineReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObservedEnvironmentReference"):

@@ -19,7 +19,8 @@ const (
 
 // Gate is one test that a release has to pass in an environment. Exactly one member says which kind of test;
 // an operator that finds none that it knows never passes the gate.
-// +kubebuilder:validation:XValidation:rule="[has(self.job), has(self.soak)].filter(x, x).size() == 1",message="write exactly one of job and soak"
+// +kubebuilder:validation:XValidation:rule="[has(self.job), has(self.load), has(self.soak)].filter(x, x).size() == 1",message="write exactly one of job, load and soak"
+// +kubebuilder:validation:XValidation:rule="!has(self.load) || !has(self.timeoutSeconds) || self.timeoutSeconds >= (has(self.load.stages) ? self.load.stages.map(s, s.durationSeconds).sum() : 0) + (has(self.load.durationSeconds) ? self.load.durationSeconds : 0) + (has(self.load.warmUpSeconds) ? self.load.warmUpSeconds : 5) + 2 * (has(self.load.requestTimeoutSeconds) ? self.load.requestTimeoutSeconds : 10)",message="the load would not end within timeoutSeconds: leave timeoutSeconds out, or write at least warmUpSeconds, all durationSeconds and twice requestTimeoutSeconds together"
 type Gate struct {
 	// name of the gate, unique in its list.
 	// +required
@@ -32,7 +33,7 @@ type Gate struct {
 	// +required
 	Purpose GatePurpose `json:"purpose,omitempty"`
 
-	// timeoutSeconds bounds one attempt; default 600. An attempt that does not end by then did not pass.
+	// timeoutSeconds bounds one attempt; default 600, and for load as long as it takes and two minutes more. An attempt that does not end by then did not pass.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=604800
@@ -47,6 +48,10 @@ type Gate struct {
 	// job runs an image as a Job in the environment's namespace; its exit code is the verdict.
 	// +optional
 	Job JobGate `json:"job,omitzero"`
+
+	// load sends HTTP requests at a steady rate and judges latency and success by thresholds.
+	// +optional
+	Load LoadGate `json:"load,omitzero"`
 
 	// soak waits and watches: the release stays ready, restarts nothing and does not change.
 	// +optional

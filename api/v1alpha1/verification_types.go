@@ -78,7 +78,11 @@ type GateStatus struct {
 	// +kubebuilder:validation:MaxLength=512
 	Image string `json:"image,omitempty"`
 
-	// specHash over the gate as it was run, 64 hexadecimal digits.
+	// load holds the figures of a load gate.
+	// +optional
+	Load LoadFigures `json:"load,omitzero"`
+
+	// specHash over the gate as it was run, 64 hexadecimal digits; of a load gate with the generator's image.
 	// +optional
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64

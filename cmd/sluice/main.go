@@ -1,4 +1,4 @@
-// Command sluice is the operator.
+// Command sluice is the operator, and the load generator that it runs in Jobs.
 package main
 
 import (
@@ -17,7 +17,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newOperatorCommand())
+	root.AddCommand(newOperatorCommand(), newLoadCommand())
 	if err := root.ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "sluice:", err)
 		os.Exit(1)

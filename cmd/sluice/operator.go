@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,7 @@ type operatorOptions struct {
 	registryCAFile     string
 	namespace          string
 	serviceAccount     string
+	image              string
 	workers            int
 	keepRecords        time.Duration
 	development        bool
@@ -62,6 +64,7 @@ func newOperatorCommand() *cobra.Command {
 	flags.StringVar(&o.registryCAFile, "registry-ca-file", "", "PEM file of certificate authorities that registries are trusted by, besides the system's")
 	flags.StringVar(&o.namespace, "namespace", namespaceOfPod(), "namespace of the operator: of its lease and its ServiceAccount")
 	flags.StringVar(&o.serviceAccount, "service-account", "sluice", "ServiceAccount of the operator, which RoleBindings of environments name")
+	flags.StringVar(&o.image, "image", os.Getenv("SLUICE_IMAGE"), "image of this operator by digest, which load gates run; default: what its own pod runs")
 	flags.IntVar(&o.workers, "workers", 8, "how many objects of each kind are worked on at once")
 	flags.DurationVar(&o.keepRecords, "keep-records", defaultKeepRecords, "how long ReleaseRecords stay at least; those of a release that may still run stay longer; 0 for ever")
 	flags.BoolVar(&o.development, "log-development", false, "log for people instead of machines")
@@ -77,6 +80,9 @@ func namespaceOfPod() string {
 
 func (o *operatorOptions) run(ctx context.Context) error {
 	ctrl.SetLogger(zap.New(zap.UseDevMode(o.development)))
+	if o.image != "" && !strings.Contains(o.image, "@sha256:") {
+		return fmt.Errorf("--image %s is not by digest, and load gates run nothing else; write host/path@sha256:..., or leave it out", o.image)
+	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the API server: %w; run in a cluster, or set KUBECONFIG", err)
@@ -102,6 +108,9 @@ func (o *operatorOptions) run(ctx context.Context) error {
 	}
 	setup := sluice.Setup{
 		Operator: types.NamespacedName{Namespace: o.namespace, Name: o.serviceAccount},
+		Own: sluice.OwnImage{
+			Reference: o.image, Pod: types.NamespacedName{Namespace: o.namespace, Name: os.Getenv("POD_NAME")},
+		},
 		Registry: registries,
 		Clock:    clock.Real{},
 		Options:  o.controllerOptions,

@@ -36,6 +36,7 @@ adopt_version_1
 feed_from_git
 release_version_2
 stop_version_3
+stop_version_4
 try_to_cheat
 work_without_operator
 summary

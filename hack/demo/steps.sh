@@ -152,6 +152,31 @@ stop_version_3() {
   good 'test is back at version 2, and production never saw version 3'
 }
 
+stop_version_4() {
+  step 'Version 4 is right, and slow under load: the stress gate in test stops it'
+  promote checkout-4 v4 'SHOP-851: one lock for all carts'
+  if show "$plugin" get promotion checkout-4 -n shop --watch "${dave[@]}"; then
+    fail 'version 4 was let through'
+  fi
+  figures=$(load_figures checkout-4)
+  say 'What the generator measured of it, and of version 2 before:'
+  printf '%s\n' "version 2: $(load_figures checkout-2)" "version 4: $figures"
+  [[ $figures == *' p99 '[1-9]*' limit 500000 us' ]] || fail 'the figures of version 4 are not there'
+  [[ $("$kubectl" get promotion checkout-4 -n shop -o 'jsonpath={.status.message}') == *'gate stress (Stress) failed: p99 '*', limit 500 ms'* ]] ||
+    fail "the message does not say how slow it was: $("$kubectl" get promotion checkout-4 -n shop -o 'jsonpath={.status.message}')"
+  show "$plugin" get promotion checkout-4 -n shop
+  "$kubectl" rollout status -n shop-test deployment/checkout-api --timeout=60s >/dev/null
+  runs shop-test v2
+  runs shop-prod v2
+  good 'test is back at version 2, and production never saw version 4'
+}
+
+# load_figures PROMOTION prints what the stress gate in test measured.
+load_figures() {
+  local gate='{.status.environments[?(@.name=="test")].gates[?(@.name=="stress")]'
+  "$kubectl" get promotion "$1" -n shop -o "jsonpath=$gate.load.requests} requests, p50 $gate.load.p50Microseconds} us, p99 $gate.load.p99Microseconds} us, limit 500000 us"
+}
+
 try_to_cheat() {
   step 'Attempts to cheat'
   say 'dave may edit workloads in production. A pod with a digest that was not promoted there:'
@@ -227,12 +252,11 @@ summary() {
   show "$plugin" get promotions -n shop
   cat <<T
 
-Released version 2 with two signatures, stopped version 3 in test, refused every attempt to get around it, in $((SECONDS - started)) s.
+Released version 2 with two signatures, stopped versions 3 and 4 in test, refused every attempt to get around it, in $((SECONDS - started)) s.
 
 Look around:   export KUBECONFIG=$KUBECONFIG PATH=$PWD/bin:\$PATH
                kubectl sluice get promotion checkout-2 -n shop
                kubectl get releaserecords -A
-Play on:       version 4 is right, and slow under load: promote the tag v4 (kubectl create -f, as above)
 Take it down:  make down
 T
 }

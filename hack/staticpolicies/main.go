@@ -60,22 +60,29 @@ func write(from fs.FS, to string) error {
 
 // removeMade removes what an earlier run made.
 func removeMade(folder string) error {
-	paths, err := filepath.Glob(filepath.Join(folder, "*", "*.yaml"))
+	root, err := os.OpenRoot(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open what was made before: %w", err)
+	}
+	paths, err := fs.Glob(root.FS(), "*/*.yaml")
 	if err != nil {
 		return fmt.Errorf("list what was made before: %w", err)
 	}
 	for _, path := range paths {
-		text, err := os.ReadFile(path) //nolint:gosec // a file of this repository
+		text, err := root.ReadFile(path)
 		if err != nil {
 			return fmt.Errorf("read what was made before: %w", err)
 		}
 		if strings.HasPrefix(string(text), mark) {
-			if err := os.Remove(path); err != nil {
+			if err := root.Remove(path); err != nil {
 				return fmt.Errorf("remove what was made before: %w", err)
 			}
 		}
 	}
-	return nil
+	return root.Close()
 }
 
 // files returns the static form, as text by path.

@@ -27,6 +27,8 @@ type Gatherer struct {
 	Reader client.Reader
 	// Operator is the operator's own ServiceAccount, which RoleBindings have to name.
 	Operator types.NamespacedName
+	// Own says which image the operator is.
+	Own OwnImage
 
 	policies policy.Comparer
 }
@@ -50,6 +52,9 @@ func (g *Gatherer) Promotion(ctx context.Context, p *v1alpha1.Promotion) (promot
 		return snapshot, err
 	}
 	if snapshot.Policies, err = g.Policies(ctx); err != nil {
+		return snapshot, err
+	}
+	if snapshot.Generator, err = g.generator(ctx); err != nil {
 		return snapshot, err
 	}
 	err = g.sites(ctx, &snapshot)

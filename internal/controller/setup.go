@@ -82,6 +82,8 @@ func ManagerOptions() ctrl.Options {
 type Setup struct {
 	// Operator is the operator's own ServiceAccount.
 	Operator types.NamespacedName
+	// Own says which image the operator is.
+	Own OwnImage
 	// Registry to ask.
 	Registry *registry.Resolver
 	// Reviewer of rights; nil asks the API server.
@@ -109,7 +111,7 @@ func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
 		return err
 	}
 	c := mgr.GetClient()
-	gatherer, performer := &Gatherer{Reader: c, Operator: s.Operator}, &Performer{Client: c}
+	gatherer, performer := &Gatherer{Reader: c, Operator: s.Operator, Own: s.Own}, &Performer{Client: c}
 	if s.Metrics != nil {
 		if err := s.Metrics.Register(newPolicyMetric(gatherer)); err != nil {
 			return fmt.Errorf("register metrics: %w", err)

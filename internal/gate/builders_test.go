@@ -15,10 +15,11 @@ import (
 )
 
 var (
-	digestA   = "sha256:" + strings.Repeat("a", 64)
-	digestB   = "sha256:" + strings.Repeat("b", 64)
-	testImage = "registry.example.com/shop/checks@" + digestA
-	noon      = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	digestA       = "sha256:" + strings.Repeat("a", 64)
+	digestB       = "sha256:" + strings.Repeat("b", 64)
+	operatorImage = "registry.example.com/sluice@" + digestB
+	testImage     = "registry.example.com/shop/checks@" + digestA
+	noon          = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 )
 
 func after(seconds int) metav1.Time {
@@ -35,6 +36,21 @@ func makeStart() *startBuilder {
 		Pipeline:  "shop/checkout", Environment: "test", ReleaseHash: "7f3a",
 		Images: []v1alpha1.Image{{Name: "api", Repository: "r.example.com/api", Digest: digestB}, {Name: "batch-worker", Repository: "r.example.com/worker", Digest: digestB}},
 	}}
+}
+
+// Load makes it a load gate instead.
+func (b *startBuilder) Load(changes ...func(*v1alpha1.LoadGate)) *startBuilder {
+	b.s.Generator = operatorImage
+	b.s.Gate.Job = v1alpha1.JobGate{}
+	b.s.Gate.Load = v1alpha1.LoadGate{
+		Targets:           []v1alpha1.LoadTarget{{URL: "http://api.$(SLUICE_NAMESPACE).svc/quote"}},
+		RequestsPerSecond: 200, DurationSeconds: 60,
+		Thresholds: v1alpha1.LoadThresholds{P99Microseconds: 150_000},
+	}
+	for _, change := range changes {
+		change(&b.s.Gate.Load)
+	}
+	return b
 }
 
 func (b *startBuilder) With(change func(*v1alpha1.JobGate)) *startBuilder {
@@ -57,6 +73,15 @@ func makeJob() *jobBuilder {
 	job.UID = "job-1"
 	return &jobBuilder{job}
 }
+
+// makeLoadJob is the Job of an attempt of a load gate.
+func makeLoadJob(workers int32) *jobBuilder {
+	job := Render(makeStart().Load(func(g *v1alpha1.LoadGate) { g.Workers = workers }).Obj())
+	job.UID = "job-1"
+	return &jobBuilder{job}
+}
+
+func (b *jobBuilder) Complete() *jobBuilder { return b.Condition(batchv1.JobComplete, "", "") }
 
 func (b *jobBuilder) Condition(kind batchv1.JobConditionType, reason, message string) *jobBuilder {
 	b.j.Status.Conditions = append(b.j.Status.Conditions,
@@ -105,6 +130,18 @@ func (b *podBuilder) Deleting() *podBuilder {
 
 func (b *podBuilder) Ended(reason, message string) *podBuilder {
 	b.p.Status.Phase, b.p.Status.Reason, b.p.Status.Message = corev1.PodFailed, reason, message
+	return b
+}
+
+// Worker is a pod of a load gate, with its number.
+func (b *podBuilder) Worker(index string) *podBuilder {
+	b.p.Labels = map[string]string{batchv1.JobCompletionIndexAnnotation: index}
+	return b
+}
+
+// Image that the kubelet reports of its container.
+func (b *podBuilder) Image(imageID string) *podBuilder {
+	b.p.Status.ContainerStatuses[0].ImageID = imageID
 	return b
 }
 

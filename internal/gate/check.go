@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
 // secretPrefix begins the name of each Secret that gates may read.
@@ -21,16 +22,35 @@ func SecretName(pipeline string) string {
 // Check says whether a gate asks for something that a gate of this pipeline, given as namespace/name, may not have, and
 // what to write instead.
 func Check(gate v1alpha1.Gate, pipeline string) error {
-	if gate.Job.Image == "" {
-		return fmt.Errorf("gate %q has no job: this version runs nothing else in an environment", gate.Name)
+	if gate.Job.Image == "" && !promotion.IsLoad(gate) {
+		return fmt.Errorf("gate %q has neither job nor load: this version runs nothing else in an environment", gate.Name)
 	}
-	allowed := SecretName(pipeline)
 	for _, variable := range gate.Job.Env {
-		if ref := variable.SecretKeyRef; ref.Name != "" && ref.Name != allowed {
-			return fmt.Errorf("gate %q takes %s from the Secret %q, but gates of pipeline %s may read the Secret %q only: "+
-				"put the key into a Secret of that name in the environment's namespace, and write secretKeyRef: {name: %s, key: %s}",
-				gate.Name, variable.Name, ref.Name, pipeline, allowed, allowed, ref.Key)
+		if err := checkSecret(gate.Name, variable.Name, variable.SecretKeyRef, pipeline); err != nil {
+			return err
 		}
 	}
+	for _, target := range gate.Load.Targets {
+		for _, header := range target.Headers {
+			if err := checkSecret(gate.Name, "header "+header.Name, header.SecretKeyRef, pipeline); err != nil {
+				return err
+			}
+		}
+	}
+	if size := len(loadSpec(gate.Load)); size > maxLoadSpec {
+		return fmt.Errorf("gate %q has a load of %d bytes, and a variable of a container holds %d: "+
+			"shorten bodies and headers, or divide the load among several gates", gate.Name, size, maxLoadSpec)
+	}
 	return nil
+}
+
+// checkSecret says whether something is taken from another Secret than the one that gates of the pipeline may read.
+func checkSecret(gate, what string, ref v1alpha1.SecretKeyReference, pipeline string) error {
+	allowed := SecretName(pipeline)
+	if ref.Name == "" || ref.Name == allowed {
+		return nil
+	}
+	return fmt.Errorf("gate %q takes %s from the Secret %q, but gates of pipeline %s may read the Secret %q only: "+
+		"put the key into a Secret of that name in the environment's namespace, and write secretKeyRef: {name: %s, key: %s}",
+		gate, what, ref.Name, pipeline, allowed, allowed, ref.Key)
 }

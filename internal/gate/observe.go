@@ -43,6 +43,9 @@ func Observe(job *batchv1.Job, pods []corev1.Pod, events []corev1.Event) promoti
 	default:
 		run.State, run.Problem = promotion.RunWaiting, problem(job, pod, events)
 	}
+	if isLoad(job) {
+		return observeLoad(run, job, pods)
+	}
 	return run
 }
 
@@ -75,11 +78,7 @@ func completed(job *batchv1.Job) *metav1.Time {
 // newestPod is the one that counts: older ones were disrupted and replaced. Nil where there is none.
 func newestPod(job *batchv1.Job, pods []corev1.Pod) *corev1.Pod {
 	var newest *corev1.Pod
-	for i := range pods {
-		pod := &pods[i]
-		if owner := metav1.GetControllerOfNoCopy(pod); owner == nil || owner.UID != job.UID {
-			continue
-		}
+	for _, pod := range podsOf(job, pods) {
 		if newest == nil || younger(pod, newest) {
 			newest = pod
 		}
@@ -135,7 +134,7 @@ func deadline(job *batchv1.Job) int64 {
 	case job.Spec.ActiveDeadlineSeconds != nil:
 		return *job.Spec.ActiveDeadlineSeconds
 	}
-	return defaultTimeoutSeconds
+	return int64(promotion.GateTimeout(v1alpha1.Gate{}))
 }
 
 // started says whether the container of a pod ever ran.

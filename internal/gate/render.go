@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"cmp"
 	"strconv"
 	"strings"
 
@@ -24,9 +23,8 @@ const (
 )
 
 const (
-	containerName         = "test"
-	scratchVolume         = "scratch"
-	defaultTimeoutSeconds = 600
+	containerName = "test"
+	scratchVolume = "scratch"
 	// startSeconds is what an attempt has beyond its timeout to get onto a node.
 	startSeconds = 60
 )
@@ -37,9 +35,9 @@ const (
 // its status and its log for people to read. That of the Job comes later, and ends what never got onto a node; at it the
 // Job's controller deletes the pod.
 func Render(start promotion.StartGate) *batchv1.Job {
-	timeout := timeoutSeconds(start.Gate)
+	timeout := int64(promotion.GateTimeout(start.Gate))
 	labels := labelsOf(start)
-	return &batchv1.Job{
+	job := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: start.Namespace,
 			Name:      start.Job,
@@ -63,6 +61,10 @@ func Render(start promotion.StartGate) *batchv1.Job {
 			},
 		},
 	}
+	if promotion.IsLoad(start.Gate) {
+		shareAmong(&job.Spec, max(1, start.Gate.Load.Workers))
+	}
+	return job
 }
 
 func labelsOf(start promotion.StartGate) map[string]string {
@@ -73,10 +75,6 @@ func labelsOf(start promotion.StartGate) map[string]string {
 		StepLabel:                  start.Environment,
 		managedByLabel:             managedBy,
 	}
-}
-
-func timeoutSeconds(gate v1alpha1.Gate) int64 {
-	return int64(cmp.Or(gate.TimeoutSeconds, defaultTimeoutSeconds))
 }
 
 // ignoreDisruptions lets the Job try again where a node was drained or lost: that says nothing about the release.
@@ -90,8 +88,18 @@ func ignoreDisruptions() *batchv1.PodFailurePolicy {
 }
 
 func podSpec(start promotion.StartGate, timeout int64) corev1.PodSpec {
-	job := start.Gate.Job
-	resources := resourcesOf(job.Resources)
+	container := jobContainer(start)
+	if promotion.IsLoad(start.Gate) {
+		container = loadContainer(start)
+	}
+	container.SecurityContext = &corev1.SecurityContext{
+		RunAsNonRoot:             ptr(true),
+		Privileged:               ptr(false),
+		AllowPrivilegeEscalation: ptr(false),
+		ReadOnlyRootFilesystem:   ptr(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
 	spec := corev1.PodSpec{
 		RestartPolicy:                corev1.RestartPolicyNever,
 		ActiveDeadlineSeconds:        &timeout,
@@ -101,28 +109,26 @@ func podSpec(start promotion.StartGate, timeout int64) corev1.PodSpec {
 			RunAsNonRoot:   ptr(true),
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
-		Containers: []corev1.Container{{
-			Name:       containerName,
-			Image:      job.Image,
-			Command:    job.Command,
-			Args:       job.Args,
-			WorkingDir: job.WorkingDir,
-			Env:        append(ownVariables(start), userVariables(job.Env)...),
-			Resources:  resources,
-			SecurityContext: &corev1.SecurityContext{
-				RunAsNonRoot:             ptr(true),
-				Privileged:               ptr(false),
-				AllowPrivilegeEscalation: ptr(false),
-				ReadOnlyRootFilesystem:   ptr(true),
-				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-				SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-			},
-		}},
+		Containers: []corev1.Container{container},
 	}
-	if job.Scratch != "" {
-		addScratch(&spec, job.Scratch)
+	if scratch := start.Gate.Job.Scratch; scratch != "" {
+		addScratch(&spec, scratch)
 	}
 	return spec
+}
+
+// jobContainer is the user's test.
+func jobContainer(start promotion.StartGate) corev1.Container {
+	job := start.Gate.Job
+	return corev1.Container{
+		Name:       containerName,
+		Image:      job.Image,
+		Command:    job.Command,
+		Args:       job.Args,
+		WorkingDir: job.WorkingDir,
+		Env:        append(ownVariables(start), userVariables(job.Env)...),
+		Resources:  resourcesOf(job.Resources, shares),
+	}
 }
 
 // addScratch gives the test one place to write to. It may take as much as the container may write at all: what lies in

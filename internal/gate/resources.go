@@ -19,8 +19,15 @@ var shares = []share{
 	{corev1.ResourceEphemeralStorage, "0", "1Gi"},
 }
 
+// loadShares are those of a worker of a load gate. Its CPU has no limit: a generator that is held back measures itself.
+var loadShares = []share{
+	{corev1.ResourceCPU, "250m", ""},
+	{corev1.ResourceMemory, "64Mi", "512Mi"},
+	{corev1.ResourceEphemeralStorage, "0", "1Gi"},
+}
+
 // resourcesOf fills in what the author left out, without contradicting what is there: a request never exceeds its limit.
-func resourcesOf(given *corev1.ResourceRequirements) corev1.ResourceRequirements {
+func resourcesOf(given *corev1.ResourceRequirements, shares []share) corev1.ResourceRequirements {
 	if given == nil {
 		given = &corev1.ResourceRequirements{}
 	}
@@ -40,7 +47,8 @@ func resourcesOf(given *corev1.ResourceRequirements) corev1.ResourceRequirements
 func fill(r corev1.ResourceRequirements, s share) {
 	request, requested := r.Requests[s.name]
 	limit, limited := r.Limits[s.name]
-	if !limited {
+	if !limited && s.limit != "" {
+		limited = true
 		limit = resource.MustParse(s.limit)
 		if requested && request.Cmp(limit) > 0 {
 			limit = request
@@ -49,7 +57,7 @@ func fill(r corev1.ResourceRequirements, s share) {
 	}
 	if !requested {
 		request = resource.MustParse(s.request)
-		if request.Cmp(limit) > 0 {
+		if limited && request.Cmp(limit) > 0 {
 			request = limit
 		}
 		r.Requests[s.name] = request

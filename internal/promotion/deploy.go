@@ -206,11 +206,14 @@ func (v *visit) gateImages(was EnforcedCopy) []string {
 	}
 	for _, gate := range v.gates() {
 		image := v.exactImage(gate.Job.Image)
+		if IsLoad(gate.Gate) {
+			image = v.snapshot.Generator.Image
+		}
 		if image == "" {
 			continue
 		}
 		for attempt := range gate.retries() + 1 {
-			images = append(images, image+"="+JobName(v.uid(), v.step.Name, GateHash(gate.Gate), gate.Name, attempt+1))
+			images = append(images, image+"="+JobName(v.uid(), v.step.Name, v.specHash(gate.Gate), gate.Name, attempt+1))
 		}
 	}
 	return images

@@ -438,8 +438,12 @@ func (o oracle) whyNoGate(gate promotion.StartGate) string {
 			return "I6: the Job is there already"
 		}
 	}
-	if !strings.Contains(gate.Gate.Job.Image, "@") {
-		return "the test is a tag, and may be another one by the time it runs: " + gate.Gate.Job.Image
+	image := gate.Gate.Job.Image
+	if promotion.IsLoad(gate.Gate) {
+		image = gate.Generator
+	}
+	if !strings.Contains(image, "@") {
+		return "the test is a tag, and may be another one by the time it runs: " + image
 	}
 	return o.whyNotRunning()
 }

@@ -95,8 +95,10 @@ type StartGate struct {
 	Namespace string
 	// Job name, deterministic for promotion, environment, gate, gate spec and attempt.
 	Job string
-	// Gate to run; its Job member is set.
+	// Gate to run; its Job or its Load member is set.
 	Gate v1alpha1.Gate
+	// Generator is the image that a load gate runs.
+	Generator string
 	// Attempt number, from 1.
 	Attempt int32
 	// SpecHash of the gate.

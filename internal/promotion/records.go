@@ -134,7 +134,7 @@ func (v *visit) conclude(record *v1alpha1.ReleaseRecord) {
 		}
 	}
 	v.progress.Cause, v.progress.Message = record.Spec.Cause, record.Spec.Message
-	v.progress.Gates, v.progress.Approvals = record.Spec.Gates, record.Spec.Approvals
+	v.progress.Gates, v.progress.Approvals = withoutHistograms(record.Spec.Gates), record.Spec.Approvals
 	v.progress.StartTime, v.progress.CompletionTime = record.Spec.StartTime, record.Spec.CompletionTime
 	v.progress.Reasons = nil
 	v.progress.RecordRef = v1alpha1.RecordReference{Name: record.Name}

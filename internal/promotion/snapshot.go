@@ -30,6 +30,8 @@ type Snapshot struct {
 	Rivals []*v1alpha1.Promotion
 	// Sites by namespace: the environments of the pipeline, and those that evidence may come from.
 	Sites map[string]Site
+	// Generator is what load gates run.
+	Generator Generator
 	// Records of the pipeline in every namespace.
 	Records []*v1alpha1.ReleaseRecord
 	// Policies that are not as they should be.
@@ -184,6 +186,8 @@ type Run struct {
 	Message string
 	// Image that the kubelet says the test ran.
 	Image string
+	// Load is what a load gate measured; nil where nothing was, and for other gates.
+	Load *v1alpha1.LoadFigures
 	// Started is when the Job started, as its controller says; nil before.
 	Started *metav1.Time
 	// Completed is when the Job ended, as its controller says; nil before.

@@ -99,7 +99,7 @@ func (v *visit) recordPassed(before []v1alpha1.GateStatus) {
 // keepQuiet leaves the status as it is while a short gate follows a gate that passed, where the first was announced.
 func (v *visit) keepQuiet(gate declaredGate, before []v1alpha1.GateStatus, index int) {
 	// The beginning of a soak is written nowhere else.
-	if gate.TimeoutSeconds == 0 || gate.TimeoutSeconds > announceSeconds || gate.Job.Image == "" {
+	if GateTimeout(gate.Gate) > announceSeconds || gate.Soak.DurationSeconds > 0 {
 		return
 	}
 	if index > 0 && len(before) == len(v.progress.Gates) && v.progress.Gates[index].State == v1alpha1.GateRunning &&
@@ -125,7 +125,7 @@ func (v *visit) gateStatuses(gates []declaredGate) []v1alpha1.GateStatus {
 	statuses := make([]v1alpha1.GateStatus, 0, len(gates))
 	for _, g := range gates {
 		statuses = append(statuses, v1alpha1.GateStatus{
-			Name: g.Name, Purpose: g.Purpose, DeclaredBy: g.by, State: v1alpha1.GatePending, SpecHash: GateHash(g.Gate),
+			Name: g.Name, Purpose: g.Purpose, DeclaredBy: g.by, State: v1alpha1.GatePending, SpecHash: v.specHash(g.Gate),
 		})
 	}
 	return statuses
@@ -134,13 +134,16 @@ func (v *visit) gateStatuses(gates []declaredGate) []v1alpha1.GateStatus {
 // run takes one gate a step further and says in its status how it stands.
 func (v *visit) run(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
 	switch {
-	case gate.Job.Image != "":
+	case IsLoad(gate.Gate) && v.snapshot.Generator.Image == "":
+		status.State = v1alpha1.GateErrored
+		status.Message = "the operator does not know its own image by digest, and load gates run that; start the operator from an image by digest, or with --image"
+	case gate.Job.Image != "", IsLoad(gate.Gate):
 		v.runJob(gate, status, before)
 	case gate.Soak.DurationSeconds > 0:
 		v.runSoak(gate, status, before)
 	default:
 		status.State = v1alpha1.GateErrored
-		status.Message = "this operator knows no kind of gate that this one names; upgrade the operator, or write job or soak"
+		status.Message = "this operator knows no kind of gate that this one names; upgrade the operator, or write job, load or soak"
 	}
 }
 
@@ -154,19 +157,29 @@ func (v *visit) runJob(gate declaredGate, status *v1alpha1.GateStatus, before v1
 		v.keepRunning(gate, status, before, *run)
 		return
 	}
-	if run.State != RunPassed && run.Attempt <= gate.retries() {
-		v.startAttempt(gate, status, before, run.Attempt+1)
+	ended := v.judged(gate, *run)
+	if ended.State != RunPassed && ended.Attempt <= gate.retries() {
+		v.startAttempt(gate, status, before, ended.Attempt+1)
 		if status.State != v1alpha1.GateRunning {
 			return
 		}
 		v.progress.Reasons = []v1alpha1.Reason{v1alpha1.NewReason(v1alpha1.ReasonGateRetrying,
-			"gate %s runs again, attempt %d of %d, after: %s", gate.Name, run.Attempt+1, gate.retries()+1, run.Message)}
+			"gate %s runs again, attempt %d of %d, after: %s", gate.Name, ended.Attempt+1, gate.retries()+1, ended.Message)}
 		return
 	}
-	status.Attempts, status.JobRef = ptr(run.Attempt), v1alpha1.JobReference{Name: run.Job, UID: run.UID}
-	status.Message, status.Image = v1alpha1.Clip(run.Message, 1024), cmp.Or(run.Image, v.exactImage(gate.Job.Image))
-	status.StartTime, status.CompletionTime = run.Started, run.Completed
-	switch run.State {
+	ended.report(status)
+	status.Image = cmp.Or(status.Image, v.exactImage(gate.Job.Image))
+}
+
+// report writes how an attempt ended into the status of its gate.
+func (r Run) report(status *v1alpha1.GateStatus) {
+	status.Attempts, status.JobRef = ptr(r.Attempt), v1alpha1.JobReference{Name: r.Job, UID: r.UID}
+	if r.Load != nil {
+		status.Load = *r.Load
+	}
+	status.Message, status.Image = v1alpha1.Clip(r.Message, 1024), r.Image
+	status.StartTime, status.CompletionTime = r.Started, r.Completed
+	switch r.State {
 	case RunPassed:
 		status.State = v1alpha1.GatePassed
 	case RunFailed:
@@ -212,7 +225,7 @@ func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, bef
 	job := JobName(v.uid(), v.step.Name, status.SpecHash, gate.Name, attempt)
 	if before.State == v1alpha1.GateRunning && before.JobRef.Name == job {
 		*status = before
-		if v.overdue(before.StartTime, seconds(cmp.Or(gate.TimeoutSeconds, defaultGateTimeout))) {
+		if v.overdue(before.StartTime, seconds(GateTimeout(gate.Gate))) {
 			status.State, status.Message = v1alpha1.GateInconclusive, "its Job could not be started in time"
 			return
 		}
@@ -220,10 +233,13 @@ func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, bef
 		status.State, status.Attempts, status.StartTime = v1alpha1.GateRunning, ptr(attempt), v.now()
 		status.JobRef = v1alpha1.JobReference{Name: job}
 	}
+	if IsLoad(gate.Gate) {
+		v.stopOthers(gate.Name, status.SpecHash)
+	}
 	exact := gate.Gate
 	exact.Job.Image = v.exactImage(gate.Job.Image)
 	v.do(StartGate{
-		Namespace: v.namespace(), Job: job, Gate: exact, Attempt: attempt, SpecHash: status.SpecHash,
+		Namespace: v.namespace(), Job: job, Gate: exact, Generator: v.snapshot.Generator.Image, Attempt: attempt, SpecHash: status.SpecHash,
 		KeepSeconds: int32(v.gatesTimeout().Seconds()) + keepJobSeconds,
 		Promotion:   v.reference(), Pipeline: v.pipelineKey(), Environment: v.step.Name,
 		ReleaseHash: v.status.ReleaseHash, Images: v.pulled(v.status.Images),

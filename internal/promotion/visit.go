@@ -184,7 +184,7 @@ func (v *visit) gatesTimeout() time.Duration {
 	total := time.Duration(0)
 	for _, g := range v.gates() {
 		attempts := time.Duration(1 + g.retries())
-		total += attempts * seconds(cmp.Or(g.TimeoutSeconds, defaultGateTimeout)+g.Soak.DurationSeconds)
+		total += attempts * seconds(GateTimeout(g.Gate)+g.Soak.DurationSeconds)
 	}
 	return total
 }

@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,6 +30,10 @@ type world struct {
 	resolution promotion.Resolution
 	// verdicts of the attempts of a gate, by environment/gate; without any it passes.
 	verdicts map[string][]promotion.RunState
+	// loads are what load gates measure, by environment/gate.
+	loads map[string]func(*promotion.Run)
+	// operator is the image that the operator is.
+	operator string
 	// hanging gates start and do not end, by environment/gate.
 	hanging map[string]bool
 	// problems keep the Jobs of a gate from starting, by environment/gate.
@@ -62,7 +67,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{
 		t: t, now: Epoch.Add(time.Hour), pipeline: MakePipeline().Obj(), sites: map[string]*promotion.Site{},
-		verdicts: map[string][]promotion.RunState{}, hanging: map[string]bool{}, problems: map[string]string{}, broken: map[string]bool{}, stale: map[string]int{},
+		verdicts: map[string][]promotion.RunState{}, loads: map[string]func(*promotion.Run){}, operator: OperatorImage, hanging: map[string]bool{}, problems: map[string]string{}, broken: map[string]bool{}, stale: map[string]int{},
 		owners: map[string]string{}, rights: map[string]promotion.Right{}, mirrored: map[string]bool{}, version: 100,
 	}
 	w.site(MakeEnvironment("shop-dev", v1alpha1.TierDevelopment), Release("v1")...)
@@ -115,7 +120,8 @@ func (w *world) say(format string, args ...any) { w.log = append(w.log, fmt.Spri
 
 // snapshot is what the operator observes. It shares nothing with the world.
 func (w *world) snapshot(p *v1alpha1.Promotion) promotion.Snapshot {
-	s := promotion.Snapshot{Now: w.now, Promotion: p.DeepCopy(), Resolution: w.resolution, Sites: map[string]promotion.Site{}, Policies: w.policies}
+	s := promotion.Snapshot{Now: w.now, Promotion: p.DeepCopy(), Resolution: w.resolution, Sites: map[string]promotion.Site{}, Policies: w.policies,
+		Generator: promotion.Generator{Image: w.operator}}
 	s.GateImages = promotion.Resolution{Answers: w.gateImages, Next: w.gateImagesNext}
 	s.Rights.Answers = map[types.UID]promotion.Right{}
 	if w.pipeline != nil {
@@ -371,7 +377,7 @@ func (w *world) startGate(e promotion.StartGate) bool {
 	if slices.ContainsFunc(site.Runs, func(r promotion.Run) bool { return r.Job == e.Job }) {
 		return false
 	}
-	if allowed := promotion.ParseEnforced(site.Namespace).GateImages; !slices.Contains(allowed, e.Gate.Job.Image+"="+e.Job) {
+	if allowed := promotion.ParseEnforced(site.Namespace).GateImages; !slices.Contains(allowed, cmp.Or(e.Gate.Job.Image, e.Generator)+"="+e.Job) {
 		w.t.Errorf("gate %s of %s would be refused: its image is not among %v", e.Gate.Name, e.Namespace, allowed)
 	}
 	w.owners[e.Job] = e.Promotion.UID
@@ -469,6 +475,10 @@ func (w *world) advance(run *promotion.Run) bool {
 		run.State, run.Completed, run.Message = promotion.RunPassed, &at, "exit code 0"
 		if verdicts := w.verdicts[key]; int(run.Attempt) <= len(verdicts) {
 			run.State, run.Message = verdicts[run.Attempt-1], "exit code 1"
+		}
+		if measure := w.loads[key]; measure != nil && run.State == promotion.RunPassed {
+			*run = LoadRun(*run, LoadFigures())
+			measure(run)
 		}
 		return true
 	}

@@ -24,13 +24,14 @@ type schemaCase struct {
 }
 
 const (
-	lowerCase   = "write lower case letters, digits and dashes"
-	imageName   = "write host/path in lower case, without tag and digest, such as registry.example.com/shop/api"
-	gateImage   = "write host/path:tag or host/path@sha256:digest, in lower case"
-	exactly64   = "write sha256: and 64 hexadecimal digits"
-	noneAlone   = "None stands alone"
-	noMode      = "mode: None leaves no place for count and from: remove one of the two"
-	whichImages = "a Promotion needs images and no releaseHash; with intent: Rollback it needs releaseHash and environments, and no images"
+	lowerCase     = "write lower case letters, digits and dashes"
+	imageName     = "write host/path in lower case, without tag and digest, such as registry.example.com/shop/api"
+	gateImage     = "write host/path:tag or host/path@sha256:digest, in lower case"
+	exactly64     = "write sha256: and 64 hexadecimal digits"
+	oneKindOfGate = "write exactly one of job, load and soak"
+	noneAlone     = "None stands alone"
+	noMode        = "mode: None leaves no place for count and from: remove one of the two"
+	whichImages   = "a Promotion needs images and no releaseHash; with intent: Rollback it needs releaseHash and environments, and no images"
 )
 
 func badPipelines() []schemaCase {
@@ -50,8 +51,8 @@ func badPipelines() []schemaCase {
 		{"pipeline", "environments", `[{name: A_1, environmentRef: {namespace: p}}]`, lowerCase},
 		{"pipeline", "environments", `[{name: a, environmentRef: {namespace: P}}]`, "write the name of a namespace: lower case letters, digits and dashes"},
 		{"pipeline", "environments", `[{name: prod, environmentRef: {namespace: p}, gates: [{name: G, purpose: Other, soak: {durationSeconds: 1}}]}]`, lowerCase},
-		{"pipeline", "environments", gate(`timeoutSeconds: 5`), "write exactly one of job and soak"},
-		{"pipeline", "environments", gate(`job: {image: "r.example.com/t:1"}, soak: {durationSeconds: 1}`), "write exactly one of job and soak"},
+		{"pipeline", "environments", gate(`timeoutSeconds: 5`), oneKindOfGate},
+		{"pipeline", "environments", gate(`job: {image: "r.example.com/t:1"}, soak: {durationSeconds: 1}`), oneKindOfGate},
 		{"pipeline", "environments", gate(`job: {image: r.example.com/t}`), gateImage},
 		{"pipeline", "environments", gate(`job: {image: "R.example.com/t:1"}`), gateImage},
 		{"pipeline", "environments", job(`scratch: tmp`), "write an absolute path other than /"},
@@ -122,7 +123,7 @@ func TestSchemasSayWhatToWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badPromotions()) {
+	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badLoads(), badPromotions()) {
 		t.Run(c.object+"/"+c.field+"/"+c.value, func(t *testing.T) {
 			err := operator.Create(t.Context(), c.spoil(t, good[c.object]), dryRun)
 			if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), c.says) {
@@ -211,7 +212,7 @@ func TestSchemasKeepWhatWasWritten(t *testing.T) {
 // Each rule of each schema stands in a test above, by its message.
 func TestEveryRuleOfTheSchemasIsTested(t *testing.T) {
 	var tested []string
-	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badPromotions()) {
+	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badLoads(), badPromotions()) {
 		tested = append(tested, c.says)
 	}
 	for _, c := range immutables(nil, nil, nil) {

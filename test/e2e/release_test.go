@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -61,11 +60,7 @@ func (s *team) releaseVersion2() {
 	for _, progress := range p.Status.Environments {
 		s.runs(progress.Name, "v2")
 	}
-	var records v1alpha1.ReleaseRecordList
-	if err := s.admin.List(s.t.Context(), &records, client.InNamespace(s.namespace("prod"))); err != nil {
-		s.t.Fatal(err)
-	}
-	for _, r := range records.Items {
+	for _, r := range s.records("prod") {
 		if r.Spec.Promotion.Name == "checkout-2" {
 			s.checkRecord(r)
 			return
@@ -90,7 +85,47 @@ func (s *team) checkRecord(r v1alpha1.ReleaseRecord) {
 
 func (s *team) stopVersion3() { s.stops("checkout-3", "v3", "gate functional") }
 
-func (s *team) stopVersion4() { s.stops("checkout-4", "v4", "gate stress") }
+// stopVersion4 checks that the figures tell why: right answers, and too late.
+func (s *team) stopVersion4() {
+	s.stops("checkout-4", "v4", "gate stress (Stress) failed: p99 ")
+	slow, fast := s.load("checkout-4"), s.load("checkout-2")
+	if *slow.P99Microseconds <= 500_000 || *fast.P99Microseconds > 500_000 {
+		s.t.Errorf("p99 is %d us of version 4 and %d us of version 2, with a limit of 500 ms", *slow.P99Microseconds, *fast.P99Microseconds)
+	}
+	for name, figures := range map[string]v1alpha1.LoadFigures{"4": slow, "2": fast} {
+		if *figures.Requests != 1500 || *figures.Intended != 1500 || figures.Workers != 1 || len(figures.Statuses) == 0 || figures.Statuses[0].Code != 200 {
+			s.t.Errorf("version %s: %+v, want 1500 requests, answered with 200", name, figures)
+		}
+	}
+	for _, r := range s.records("test") {
+		if name := r.Spec.Promotion.Name; (name == "checkout-2" || name == "checkout-4") && r.Spec.Gates[1].Load.Histogram == "" {
+			s.t.Errorf("the record of %s holds no histogram", name)
+		}
+	}
+}
+
+// load is what the stress gate in test measured.
+func (s *team) load(name string) v1alpha1.LoadFigures {
+	s.t.Helper()
+	p := &v1alpha1.Promotion{}
+	if err := s.admin.Get(s.t.Context(), client.ObjectKey{Namespace: s.name, Name: name}, p); err != nil {
+		s.t.Fatal(err)
+	}
+	gate := p.Status.Environments[1].Gates[1]
+	if gate.Load.Requests == nil || gate.Load.P99Microseconds == nil || gate.Image == "" {
+		s.t.Fatalf("%s has no figures: %s %s", name, gate.State, gate.Message)
+	}
+	return gate.Load
+}
+
+func (s *team) records(environment string) []v1alpha1.ReleaseRecord {
+	s.t.Helper()
+	var records v1alpha1.ReleaseRecordList
+	if err := s.admin.List(s.t.Context(), &records, client.InNamespace(s.namespace(environment))); err != nil {
+		s.t.Fatal(err)
+	}
+	return records.Items
+}
 
 // stops promotes a version that a gate in test has to stop.
 func (s *team) stops(name, tag, gate string) {
@@ -215,12 +250,8 @@ func (s *team) workWithoutOperator() {
 }
 
 func (s *team) rollBack() {
-	var records v1alpha1.ReleaseRecordList
-	if err := s.admin.List(context.Background(), &records, client.InNamespace(s.namespace("prod"))); err != nil {
-		s.t.Fatal(err)
-	}
 	adopted := ""
-	for _, r := range records.Items {
+	for _, r := range s.records("prod") {
 		if r.Spec.Result == v1alpha1.ResultAdopted {
 			adopted = r.Spec.ReleaseHash
 		}

@@ -190,6 +190,7 @@ func makeManager(ctx context.Context) (ctrl.Manager, error) {
 	setup := sluice.Setup{
 		Metrics:  measured,
 		Operator: types.NamespacedName{Namespace: "sluice-system", Name: "sluice"},
+		Own:      sluice.OwnImage{Reference: operatorImage},
 		Registry: resolver, Clock: clock.Real{}, KeepRecords: keepRecords,
 		Options: func() controller.Options {
 			return controller.Options{

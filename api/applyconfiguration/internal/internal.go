@@ -534,6 +534,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: job
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.JobGate
+    - name: load
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadGate
     - name: name
       type:
         scalar: string
@@ -573,6 +576,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: jobRef
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.JobReference
+    - name: load
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadFigures
     - name: message
       type:
         scalar: string
@@ -699,6 +705,276 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Lifecycle
   scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadBaseline
+  map:
+    fields:
+    - name: environment
+      type:
+        scalar: string
+    - name: max
+      type:
+        scalar: string
+    - name: p50
+      type:
+        scalar: string
+    - name: p90
+      type:
+        scalar: string
+    - name: p95
+      type:
+        scalar: string
+    - name: p99
+      type:
+        scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadFailure
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: example
+      type:
+        scalar: string
+    - name: kind
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadFailureKind
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadFailureKind
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadFigures
+  map:
+    fields:
+    - name: answeredPerSecond
+      type:
+        scalar: numeric
+    - name: bytesReceived
+      type:
+        scalar: numeric
+    - name: bytesSent
+      type:
+        scalar: numeric
+    - name: failed
+      type:
+        scalar: numeric
+    - name: failures
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadFailure
+          elementRelationship: associative
+          keys:
+          - kind
+    - name: heldBack
+      type:
+        scalar: numeric
+    - name: histogram
+      type:
+        scalar: string
+    - name: intended
+      type:
+        scalar: numeric
+    - name: lateMicroseconds
+      type:
+        scalar: numeric
+    - name: maxMicroseconds
+      type:
+        scalar: numeric
+    - name: measuredMilliseconds
+      type:
+        scalar: numeric
+    - name: p50Microseconds
+      type:
+        scalar: numeric
+    - name: p90Microseconds
+      type:
+        scalar: numeric
+    - name: p95Microseconds
+      type:
+        scalar: numeric
+    - name: p99Microseconds
+      type:
+        scalar: numeric
+    - name: requests
+      type:
+        scalar: numeric
+    - name: sentPerSecond
+      type:
+        scalar: numeric
+    - name: significantDigits
+      type:
+        scalar: numeric
+    - name: statuses
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadStatusCount
+          elementRelationship: associative
+          keys:
+          - code
+    - name: successBasisPoints
+      type:
+        scalar: numeric
+    - name: throttledBasisPoints
+      type:
+        scalar: numeric
+    - name: togetherBasisPoints
+      type:
+        scalar: numeric
+    - name: workers
+      type:
+        scalar: numeric
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadGate
+  map:
+    fields:
+    - name: baseline
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadBaseline
+    - name: durationSeconds
+      type:
+        scalar: numeric
+    - name: minimumRequests
+      type:
+        scalar: numeric
+    - name: protocol
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadProtocol
+    - name: requestTimeoutSeconds
+      type:
+        scalar: numeric
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+    - name: resources
+      type:
+        namedType: io.k8s.api.core.v1.ResourceRequirements
+    - name: stages
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadStage
+          elementRelationship: atomic
+    - name: targets
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadTarget
+          elementRelationship: atomic
+    - name: thresholds
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadThresholds
+    - name: tls
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadTLS
+    - name: warmUpSeconds
+      type:
+        scalar: numeric
+    - name: workers
+      type:
+        scalar: numeric
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadHeader
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: secretKeyRef
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.SecretKeyReference
+    - name: value
+      type:
+        scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadMethod
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadProtocol
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadStage
+  map:
+    fields:
+    - name: durationSeconds
+      type:
+        scalar: numeric
+    - name: fromPerSecond
+      type:
+        scalar: numeric
+    - name: requestsPerSecond
+      type:
+        scalar: numeric
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadStatusCount
+  map:
+    fields:
+    - name: code
+      type:
+        scalar: numeric
+    - name: count
+      type:
+        scalar: numeric
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadTLS
+  map:
+    fields:
+    - name: certificateAuthorities
+      type:
+        scalar: string
+    - name: verification
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.TLSVerification
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadTarget
+  map:
+    fields:
+    - name: body
+      type:
+        scalar: string
+    - name: bodyContains
+      type:
+        scalar: string
+    - name: bodyMatches
+      type:
+        scalar: string
+    - name: headers
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadHeader
+          elementRelationship: associative
+          keys:
+          - name
+    - name: method
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadMethod
+    - name: statuses
+      type:
+        list:
+          elementType:
+            scalar: numeric
+          elementRelationship: associative
+    - name: url
+      type:
+        scalar: string
+    - name: weight
+      type:
+        scalar: numeric
+- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadThresholds
+  map:
+    fields:
+    - name: answeredPerSecond
+      type:
+        scalar: numeric
+    - name: maxMicroseconds
+      type:
+        scalar: numeric
+    - name: p50Microseconds
+      type:
+        scalar: numeric
+    - name: p90Microseconds
+      type:
+        scalar: numeric
+    - name: p95Microseconds
+      type:
+        scalar: numeric
+    - name: p99Microseconds
+      type:
+        scalar: numeric
+    - name: successBasisPoints
+      type:
+        scalar: numeric
 - name: com.github.sluice-dev.sluice.api.v1alpha1.LocalPipelineReference
   map:
     fields:
@@ -1187,6 +1463,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: durationSeconds
       type:
         scalar: numeric
+- name: com.github.sluice-dev.sluice.api.v1alpha1.TLSVerification
+  scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.TeamGates
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Tier

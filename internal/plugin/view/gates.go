@@ -65,7 +65,11 @@ func fromJob(gate v1alpha1.GateStatus, job *batchv1.Job) v1alpha1.GateStatus {
 	gate.StartTime = cmp.Or(job.Status.StartTime, gate.StartTime)
 	gate.JobRef = v1alpha1.JobReference{Name: job.Name, UID: string(job.UID)}
 	if c := jobCondition(job, batchv1.JobComplete); c != nil {
-		gate.State, gate.CompletionTime = v1alpha1.GatePassed, ended(job, c)
+		gate.CompletionTime = ended(job, c)
+		// What a load gate measured, the operator has yet to judge.
+		if !measures(job) {
+			gate.State = v1alpha1.GatePassed
+		}
 	}
 	if c := jobCondition(job, batchv1.JobFailed); c != nil {
 		gate.Message = fmt.Sprintf("attempt %d failed: %s", attempt(job), cmp.Or(c.Message, c.Reason))
@@ -117,6 +121,7 @@ func gateNode(o Options, g v1alpha1.GateStatus) node {
 		}
 	}
 	n.note = said
+	n.children = loadNodes(g.Load)
 	return n
 }
 

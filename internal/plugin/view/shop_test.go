@@ -161,6 +161,11 @@ func failedPromotion() Promotion {
 	test.StartTime, test.DeployTime, test.RollbackTime, test.CompletionTime = ago(10*time.Minute), ago(9*time.Minute), ago(4*time.Minute), ago(3*time.Minute)
 	load := gate("load", v1alpha1.PurposeStress, v1alpha1.GateFailed)
 	load.Attempts, load.Message, load.StartTime, load.CompletionTime = ptr(int32(1)), "p99 was 812 ms, the threshold is 300 ms", ago(8*time.Minute), ago(5*time.Minute)
+	load.Load = v1alpha1.LoadFigures{
+		Requests: ptr(int64(12_000)), SentPerSecond: ptr(int32(200)), SuccessBasisPoints: ptr(int32(9995)),
+		P50Microseconds: ptr(int64(41_200)), P90Microseconds: ptr(int64(301_000)), P99Microseconds: ptr(int64(812_000)), MaxMicroseconds: ptr(int64(10_004_000)),
+		Failures: []v1alpha1.LoadFailure{{Kind: v1alpha1.FailureTimeout, Count: ptr(int64(5)), Example: "no answer within 10 s"}, {Kind: v1alpha1.FailureStatus, Count: ptr(int64(1))}},
+	}
 	test.Gates = []v1alpha1.GateStatus{passedGate("contract", v1alpha1.PurposeFunctional), load}
 	test.RecordRef = v1alpha1.RecordReference{Name: "checkout-7f3a9c21-p5k2m"}
 	prod := progress("prod-eu", v1alpha1.StateNotEntered)

@@ -47,6 +47,12 @@ func (b *RecordBuilder) Gate(purpose v1alpha1.GatePurpose, state v1alpha1.GateSt
 	return b
 }
 
+// Gates adds gates as they are.
+func (b *RecordBuilder) Gates(gates ...v1alpha1.GateStatus) *RecordBuilder {
+	b.record.Spec.Gates = append(b.record.Spec.Gates, gates...)
+	return b
+}
+
 // Proven adds a functional and a stress gate of the platform that passed: what Production asks for.
 func (b *RecordBuilder) Proven() *RecordBuilder {
 	return b.Gate(v1alpha1.PurposeFunctional, v1alpha1.GatePassed, v1alpha1.DeclaredByPlatform).

@@ -16,12 +16,14 @@ type GateApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// purpose says what the gate shows. Requirements of an environment ask for evidence by purpose.
 	Purpose *apiv1alpha1.GatePurpose `json:"purpose,omitempty"`
-	// timeoutSeconds bounds one attempt; default 600. An attempt that does not end by then did not pass.
+	// timeoutSeconds bounds one attempt; default 600, and for load as long as it takes and two minutes more. An attempt that does not end by then did not pass.
 	TimeoutSeconds *int32 `json:"timeoutSeconds,omitempty"`
 	// retries is how often a failed attempt is repeated; default 0. Each attempt stays in the record.
 	Retries *int32 `json:"retries,omitempty"`
 	// job runs an image as a Job in the environment's namespace; its exit code is the verdict.
 	Job *JobGateApplyConfiguration `json:"job,omitempty"`
+	// load sends HTTP requests at a steady rate and judges latency and success by thresholds.
+	Load *LoadGateApplyConfiguration `json:"load,omitempty"`
 	// soak waits and watches: the release stays ready, restarts nothing and does not change.
 	Soak *SoakGateApplyConfiguration `json:"soak,omitempty"`
 }
@@ -69,6 +71,14 @@ func (b *GateApplyConfiguration) WithRetries(value int32) *GateApplyConfiguratio
 // If called multiple times, the Job field is set to the value of the last call.
 func (b *GateApplyConfiguration) WithJob(value *JobGateApplyConfiguration) *GateApplyConfiguration {
 	b.Job = value
+	return b
+}
+
+// WithLoad sets the Load field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Load field is set to the value of the last call.
+func (b *GateApplyConfiguration) WithLoad(value *LoadGateApplyConfiguration) *GateApplyConfiguration {
+	b.Load = value
 	return b
 }
 

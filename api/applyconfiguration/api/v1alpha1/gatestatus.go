@@ -34,7 +34,9 @@ type GateStatusApplyConfiguration struct {
 	JobRef *JobReferenceApplyConfiguration `json:"jobRef,omitempty"`
 	// image that the kubelet says the test ran, by digest.
 	Image *string `json:"image,omitempty"`
-	// specHash over the gate as it was run, 64 hexadecimal digits.
+	// load holds the figures of a load gate.
+	Load *LoadFiguresApplyConfiguration `json:"load,omitempty"`
+	// specHash over the gate as it was run, 64 hexadecimal digits; of a load gate with the generator's image.
 	SpecHash *string `json:"specHash,omitempty"`
 }
 
@@ -129,6 +131,14 @@ func (b *GateStatusApplyConfiguration) WithJobRef(value *JobReferenceApplyConfig
 // If called multiple times, the Image field is set to the value of the last call.
 func (b *GateStatusApplyConfiguration) WithImage(value string) *GateStatusApplyConfiguration {
 	b.Image = &value
+	return b
+}
+
+// WithLoad sets the Load field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Load field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithLoad(value *LoadFiguresApplyConfiguration) *GateStatusApplyConfiguration {
+	b.Load = value
 	return b
 }
 

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/clock"
+	"github.com/sluice-dev/sluice/internal/load"
+	"github.com/sluice-dev/sluice/internal/load/result"
+)
+
+const (
+	// gateVariable holds a load gate as JSON, as the operator writes it into the pod.
+	gateVariable = "SLUICE_LOAD"
+	// indexVariable is how Kubernetes tells the pods of an Indexed Job apart.
+	indexVariable = "JOB_COMPLETION_INDEX"
+	// fullDigits are the significant digits of the result in the log.
+	fullDigits = 3
+)
+
+type loadOptions struct {
+	specFile   string
+	resultFile string
+	worker     int
+	output     io.Writer
+}
+
+func newLoadCommand() *cobra.Command {
+	o := loadOptions{}
+	command := &cobra.Command{
+		Use:   "load",
+		Short: "Send the load of one worker of a load gate, and measure it (the operator runs this in a Job)",
+		Long: "Sends the load of one worker of a load gate, and measures it. The gate is read as JSON from " + gateVariable +
+			" or a file. The result is left where Kubernetes reads the message of a container, and printed in full.\n" +
+			"The exit code says only whether anything was measured: the operator judges.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.output = cmd.OutOrStdout()
+			return o.run(cmd.Context())
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&o.specFile, "spec", "", "file with the gate as JSON; default: the variable "+gateVariable)
+	flags.StringVar(&o.resultFile, "result", "/dev/termination-log", "where to leave the result, if there is such a file")
+	flags.IntVar(&o.worker, "worker", -1, "number of this worker, from 0; default: the variable "+indexVariable+", else 0")
+	return command
+}
+
+func (o *loadOptions) run(ctx context.Context) error {
+	measured, err := o.measure(ctx)
+	if err != nil {
+		return o.leave([]byte(err.Error()), err)
+	}
+	full, err := result.EncodeWith(measured, fullDigits, true)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(o.output, "result %s\n", full); err != nil {
+		return fmt.Errorf("print the result: %w", err)
+	}
+	short, err := result.Encode(measured, result.MaxMessage)
+	if err != nil {
+		return err
+	}
+	return o.leave(short, nil)
+}
+
+func (o *loadOptions) measure(ctx context.Context) (*result.Worker, error) {
+	gate, err := o.gate()
+	if err != nil {
+		return nil, err
+	}
+	worker, err := o.index()
+	if err != nil {
+		return nil, err
+	}
+	generator := load.Generator{Gate: gate, Worker: worker, Lookup: os.LookupEnv, Progress: o.output, Clock: clock.Real{}}
+	return generator.Run(ctx)
+}
+
+// gate reads what to do.
+func (o *loadOptions) gate() (v1alpha1.LoadGate, error) {
+	text, source := []byte(os.Getenv(gateVariable)), gateVariable
+	if o.specFile != "" {
+		var err error
+		if text, err = os.ReadFile(o.specFile); err != nil {
+			return v1alpha1.LoadGate{}, fmt.Errorf("read --spec: %w", err)
+		}
+		source = o.specFile
+	}
+	if len(text) == 0 {
+		return v1alpha1.LoadGate{}, errors.New("there is no gate to run: set " + gateVariable + " or --spec")
+	}
+	var gate v1alpha1.LoadGate
+	if err := json.Unmarshal(text, &gate); err != nil {
+		return v1alpha1.LoadGate{}, fmt.Errorf("the gate in %s: %w", source, err)
+	}
+	return gate, nil
+}
+
+func (o *loadOptions) index() (int, error) {
+	text, found := os.LookupEnv(indexVariable)
+	if o.worker >= 0 || !found {
+		return max(0, o.worker), nil
+	}
+	index, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s is %q, which is no number", indexVariable, text)
+	}
+	return index, nil
+}
+
+// leave writes a message for the kubelet if there is such a file: outside Kubernetes there is none. It returns the error
+// that it was given, else its own.
+func (o *loadOptions) leave(text []byte, cause error) error {
+	file, err := os.OpenFile(o.resultFile, os.O_WRONLY|os.O_TRUNC, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return cause
+	}
+	if err == nil {
+		_, err = file.Write(text[:min(len(text), result.MaxMessage)])
+		err = errors.Join(err, file.Close())
+	}
+	if cause == nil && err != nil {
+		return fmt.Errorf("leave the result: %w", err)
+	}
+	return cause
+}

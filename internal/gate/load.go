@@ -1,0 +1,175 @@
+package gate
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/load/result"
+	"github.com/sluice-dev/sluice/internal/podproblem"
+	"github.com/sluice-dev/sluice/internal/promotion"
+)
+
+const (
+	// loadContainerName tells the Job of a load gate from others.
+	loadContainerName = "load"
+	// loadVariable holds the gate as JSON; `sluice load` reads it.
+	loadVariable = "SLUICE_LOAD"
+	// secretVariable begins the names of variables that hold values of headers from the Secret.
+	secretVariable = "SLUICE_LOAD_SECRET_"
+	// maxLoadSpec bounds that JSON. Linux lets a variable have 128 KiB.
+	maxLoadSpec = 100_000
+)
+
+// loadContainer runs one worker of the generator, with the operator's own image.
+func loadContainer(start promotion.StartGate) corev1.Container {
+	// The kubelet replaces $(VARIABLE) in values, and $$ by $. Sluice replaces variables itself, where they are meant to be
+	// replaced; so each dollar is doubled.
+	spec := strings.ReplaceAll(string(loadSpec(start.Gate.Load)), "$", "$$")
+	variables := append(ownVariables(start), secretVariables(start.Gate.Load)...)
+	return corev1.Container{
+		Name:      loadContainerName,
+		Image:     start.Generator,
+		Args:      []string{"load"},
+		Env:       append(variables, corev1.EnvVar{Name: loadVariable, Value: spec}),
+		Resources: resourcesOf(start.Gate.Load.Resources, loadShares),
+	}
+}
+
+// loadSpec is what the generator reads: the gate, with variables where its headers take values from the Secret.
+func loadSpec(gate v1alpha1.LoadGate) []byte {
+	spec := *gate.DeepCopy()
+	spec.Resources = nil
+	for t := range spec.Targets {
+		for h := range spec.Targets[t].Headers {
+			if header := &spec.Targets[t].Headers[h]; header.SecretKeyRef.Name != "" {
+				header.Value, header.SecretKeyRef = ptr("$("+secretName(t, h)+")"), v1alpha1.SecretKeyReference{}
+			}
+		}
+	}
+	encoded, err := json.Marshal(spec)
+	if err != nil {
+		// API types always encode: they came from JSON.
+		panic(err)
+	}
+	return encoded
+}
+
+func secretName(target, header int) string {
+	return fmt.Sprintf("%s%d_%d", secretVariable, target, header)
+}
+
+func secretVariables(gate v1alpha1.LoadGate) []corev1.EnvVar {
+	var variables []corev1.EnvVar
+	for t := range gate.Targets {
+		for h, header := range gate.Targets[t].Headers {
+			if ref := header.SecretKeyRef; ref.Name != "" {
+				variables = append(variables, corev1.EnvVar{Name: secretName(t, h), ValueFrom: &corev1.EnvVarSource{
+					SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: ref.Name}, Key: ref.Key},
+				}})
+			}
+		}
+	}
+	return variables
+}
+
+// shareAmong makes a Job an Indexed one, whose pods know their number.
+func shareAmong(spec *batchv1.JobSpec, workers int32) {
+	spec.CompletionMode = ptr(batchv1.IndexedCompletion)
+	spec.Parallelism, spec.Completions = &workers, &workers
+}
+
+// isLoad says whether a Job was made for a load gate.
+func isLoad(job *batchv1.Job) bool {
+	return slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == loadContainerName })
+}
+
+// observeLoad completes what was observed of a load gate: with what its workers left, or with why that does not count. A
+// generator that fails says nothing about the release.
+func observeLoad(run promotion.Run, job *batchv1.Job, pods []corev1.Pod) promotion.Run {
+	switch run.State {
+	case promotion.RunFailed:
+		run.State, run.Message = promotion.RunInconclusive, "the load could not be sent: "+run.Message
+		return run
+	case promotion.RunPassed:
+	default:
+		return run
+	}
+	workers := completedPods(job, pods)
+	if slices.ContainsFunc(podsOf(job, pods), alive) {
+		// The Job is seen ahead of its pods, which are watched apart.
+		run.State, run.Message = promotion.RunRunning, ""
+		return run
+	}
+	figures, err := measured(workers)
+	if err != nil {
+		run.State, run.Message = promotion.RunInconclusive, podproblem.OneLine("what the generator left cannot be read: "+err.Error())
+		return run
+	}
+	run.Load, run.Message = &figures, "measured"
+	for _, pod := range workers {
+		if image := runningImage(pod); digest(image) != digest(run.Image) {
+			run.Load, run.State = nil, promotion.RunInconclusive
+			run.Message = fmt.Sprintf("its pods ran different images, %s and %s", run.Image, image)
+		}
+	}
+	return run
+}
+
+// measured reads what each worker left in the message of its container, which only the kubelet reports.
+func measured(pods []*corev1.Pod) (v1alpha1.LoadFigures, error) {
+	workers := make([]*result.Worker, 0, len(pods))
+	for _, pod := range pods {
+		worker, err := result.Decode(terminated(pod).Message)
+		if err != nil {
+			return v1alpha1.LoadFigures{}, fmt.Errorf("pod %s: %w", pod.Name, err)
+		}
+		workers = append(workers, worker)
+	}
+	return result.Merge(workers)
+}
+
+// completedPods are those that ended well, the newest of each index.
+func completedPods(job *batchv1.Job, pods []corev1.Pod) []*corev1.Pod {
+	newest := map[string]*corev1.Pod{}
+	for _, pod := range podsOf(job, pods) {
+		ended := terminated(pod)
+		if ended == nil || ended.ExitCode != 0 {
+			continue
+		}
+		index := pod.Labels[batchv1.JobCompletionIndexAnnotation]
+		if last := newest[index]; last == nil || younger(pod, last) {
+			newest[index] = pod
+		}
+	}
+	completed := make([]*corev1.Pod, 0, len(newest))
+	for _, pod := range newest {
+		completed = append(completed, pod)
+	}
+	slices.SortFunc(completed, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	return completed
+}
+
+// alive says whether a pod has not ended, and is not about to go.
+func alive(pod *corev1.Pod) bool { return terminated(pod) == nil && pod.DeletionTimestamp == nil }
+
+func podsOf(job *batchv1.Job, pods []corev1.Pod) []*corev1.Pod {
+	var own []*corev1.Pod
+	for i := range pods {
+		if owner := metav1.GetControllerOfNoCopy(&pods[i]); owner != nil && owner.UID == job.UID {
+			own = append(own, &pods[i])
+		}
+	}
+	return own
+}
+
+func digest(image string) string {
+	_, digest, _ := strings.Cut(image, "@")
+	return digest
+}

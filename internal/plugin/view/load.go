@@ -1,0 +1,66 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion"
+)
+
+// measures says whether a Job is that of a load gate.
+func measures(job *batchv1.Job) bool {
+	return slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == "load" })
+}
+
+// loadNodes show what a load gate measured as a small table: percentiles above, their values below, then how much was
+// measured and what failed. Nothing for other gates.
+func loadNodes(f v1alpha1.LoadFigures) []node {
+	if f.Requests == nil {
+		return nil
+	}
+	names, values := latencyTable(f)
+	volume := promotion.Thousands(*f.Requests) + " requests"
+	if f.SentPerSecond != nil {
+		volume += fmt.Sprintf(" at %s/s", promotion.Thousands(int64(*f.SentPerSecond)))
+	}
+	if f.SuccessBasisPoints != nil {
+		volume += ", " + promotion.Percent(*f.SuccessBasisPoints) + " succeeded"
+	}
+	nodes := []node{{label: names}, {label: values}, {label: line(toned(Faint, volume))}}
+	for _, failure := range f.Failures {
+		if failure.Count == nil {
+			continue
+		}
+		said := fmt.Sprintf("%s %s", promotion.Thousands(*failure.Count), failure.Kind)
+		if failure.Example != "" {
+			said += ": " + failure.Example
+		}
+		nodes = append(nodes, node{label: line(toned(Bad, said))})
+	}
+	return nodes
+}
+
+// latencyTable is a line of names with a line of values below.
+func latencyTable(f v1alpha1.LoadFigures) (names, values Line) {
+	for _, column := range []struct {
+		name  string
+		value *int64
+	}{
+		{"p50", f.P50Microseconds}, {"p90", f.P90Microseconds}, {"p95", f.P95Microseconds}, {"p99", f.P99Microseconds}, {"max", f.MaxMicroseconds},
+	} {
+		if len(names) > 0 {
+			width := max(names.Columns(), values.Columns()) + len(gap)
+			names, values = pad(names, width), pad(values, width)
+		}
+		value := "-"
+		if column.value != nil {
+			value = promotion.Microseconds(*column.value)
+		}
+		names, values = names.and(toned(Faint, column.name)), values.and(text(value))
+	}
+	return names, values
+}

@@ -1,0 +1,155 @@
+package promotion
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+const (
+	defaultWarmUp         int32 = 5
+	defaultRequestTimeout int32 = 10
+	// loadStartSeconds is what a load gate has beyond its load to get onto a node and to leave its result.
+	loadStartSeconds int32 = 120
+)
+
+// Generator is the operator's own image, which load gates run.
+type Generator struct {
+	// Image by digest; empty where the operator does not know it.
+	Image string
+	// Reported is the same image as the kubelet reports it for the operator's own pod, which may be by the digest of the
+	// node's platform; empty where that is not known.
+	Reported string
+}
+
+// is says whether an image that a kubelet reports is the operator's, by digest.
+func (g Generator) is(reported string) bool {
+	digest := digestOf(reported)
+	return digest != "" && (digest == digestOf(g.Image) || digest == digestOf(g.Reported))
+}
+
+func digestOf(image string) string {
+	_, digest, _ := strings.Cut(image, "@")
+	return digest
+}
+
+// IsLoad says whether a gate sends load.
+func IsLoad(gate v1alpha1.Gate) bool { return len(gate.Load.Targets) > 0 }
+
+// LoadSeconds is how long the generator of a gate may take: warm-up and stages, then the last answers.
+func LoadSeconds(gate v1alpha1.LoadGate) int32 {
+	total := defaultWarmUp
+	if gate.WarmUpSeconds != nil {
+		total = *gate.WarmUpSeconds
+	}
+	total += gate.DurationSeconds
+	for _, stage := range gate.Stages {
+		total += stage.DurationSeconds
+	}
+	return total + 2*cmp.Or(gate.RequestTimeoutSeconds, defaultRequestTimeout)
+}
+
+// GateTimeout is how many seconds one attempt of a gate may take.
+func GateTimeout(gate v1alpha1.Gate) int32 {
+	switch {
+	case gate.TimeoutSeconds > 0:
+		return gate.TimeoutSeconds
+	case IsLoad(gate):
+		return LoadSeconds(gate.Load) + loadStartSeconds
+	}
+	return defaultGateTimeout
+}
+
+// specHash identifies a gate as it is run. That of a load gate covers the generator: after an upgrade of the operator a
+// load begins anew, as nobody can tell any more what the old one would have measured.
+func (v *visit) specHash(gate v1alpha1.Gate) string {
+	if !IsLoad(gate) {
+		return GateHash(gate)
+	}
+	return jsonHash([]string{GateHash(gate), digestOf(v.snapshot.Generator.Image)})
+}
+
+// judged turns what a load gate measured into a verdict. It counts only if its pods ran the operator's own image.
+func (v *visit) judged(gate declaredGate, run Run) Run {
+	if !IsLoad(gate.Gate) || run.State != RunPassed {
+		return run
+	}
+	switch {
+	case run.Load == nil:
+		run.State, run.Message = RunInconclusive, "its Job ended without a result"
+	case !v.snapshot.Generator.is(run.Image):
+		run.State, run.Message = RunInconclusive, "its pods ran "+cmp.Or(run.Image, "an image that the kubelet does not name by digest")+
+			", and only results of the operator's own image count, "+v.snapshot.Generator.Image
+	default:
+		before, note := v.baseline(gate)
+		run.State, run.Message = JudgeLoad(gate.Load, *run.Load, before)
+		if note != "" {
+			run.Message += "; " + note
+		}
+	}
+	return run
+}
+
+// Baseline is what a load gate found before.
+type Baseline struct {
+	// Of says which release it is of, for people.
+	Of string
+	// Figures that it found.
+	Figures v1alpha1.LoadFigures
+}
+
+// baseline finds what the gate found here for the release that runs in the environment that it names: in the newest
+// record Passed of that release. Where there is none, a note says so.
+func (v *visit) baseline(gate declaredGate) (*Baseline, string) {
+	name := gate.Load.Baseline.Environment
+	if name == "" {
+		return nil, ""
+	}
+	i := slices.IndexFunc(v.status.Pipeline.Environments, func(e v1alpha1.PipelineEnvironment) bool { return e.Name == name })
+	if i < 0 {
+		return nil, "not compared: the pipeline has no environment " + name
+	}
+	running := Stable(v.snapshot.Records, v.status.Pipeline.Environments[i].EnvironmentRef.Namespace)
+	if running == nil {
+		return nil, "not compared: no release runs in " + name
+	}
+	figures := v.figuresOf(running.Spec.ReleaseHash, gate.Name)
+	if figures == nil {
+		return nil, "not compared: this gate never measured release " + short(running.Spec.ReleaseHash) + ", which runs in " + name
+	}
+	return &Baseline{Of: "release " + short(running.Spec.ReleaseHash) + " in " + name, Figures: *figures}, ""
+}
+
+// figuresOf is what a gate measured for a release here, if the newest record of that release says that it passed.
+func (v *visit) figuresOf(releaseHash, gate string) *v1alpha1.LoadFigures {
+	record := newestOf(v.snapshot.Records, v.namespace(), releaseHash)
+	if record == nil || record.Spec.Result != v1alpha1.ResultPassed {
+		return nil
+	}
+	for i := range record.Spec.Gates {
+		if g := &record.Spec.Gates[i]; g.Name == gate && g.State == v1alpha1.GatePassed && g.Load.Requests != nil {
+			return &g.Load
+		}
+	}
+	return nil
+}
+
+// stopOthers ends attempts of a gate that was another then: two loads at once would measure each other.
+func (v *visit) stopOthers(gate, specHash string) {
+	for _, run := range v.site.Runs {
+		if run.Environment == v.step.Name && run.Gate == gate && run.SpecHash != specHash && run.open() {
+			v.do(StopGate{Namespace: v.namespace(), Job: run.Job})
+		}
+	}
+}
+
+// withoutHistograms are gates as a status shows them. The histograms stay in the record.
+func withoutHistograms(gates []v1alpha1.GateStatus) []v1alpha1.GateStatus {
+	shown := slices.Clone(gates)
+	for i := range shown {
+		shown[i].Load.Histogram = ""
+	}
+	return shown
+}
