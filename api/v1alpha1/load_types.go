@@ -104,8 +104,8 @@ type LoadTarget struct {
 	// url of the request.
 	// +required
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@[:space:]]+([/?][^#[:space:]]*)?$')",message="write http://host/path or https://host/path, without a user, a fragment or spaces"
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches(r'^https?://[^/?#@\\s]+([/?][^#\\s]*)?$')",message="write http://host/path or https://host/path, without a user, a fragment or spaces"
 	URL string `json:"url,omitempty"`
 
 	// method of the request; default GET.
@@ -189,7 +189,7 @@ type LoadHeader struct {
 	// value of the header.
 	// +optional
 	// +kubebuilder:validation:MinLength=0
-	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="!self.contains('\\n') && !self.contains('\\r')",message="write one line"
 	Value *string `json:"value,omitempty"`
 
@@ -232,7 +232,7 @@ type LoadTLS struct {
 	// certificateAuthorities to trust, as PEM, instead of those of the generator's image.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=16384
+	// +kubebuilder:validation:MaxLength=8192
 	// +kubebuilder:validation:XValidation:rule="self.contains('-----BEGIN CERTIFICATE-----')",message="write certificates as PEM, beginning with -----BEGIN CERTIFICATE-----"
 	CertificateAuthorities string `json:"certificateAuthorities,omitempty"`
 }
@@ -251,6 +251,7 @@ const (
 // LoadThresholds are the limits that a release has to keep. Percentiles are over all requests that were measured, with
 // those that failed counted as slower than any other: p99 is the time within which 99 of 100 requests were answered well.
 // +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="[has(self.p50Microseconds), has(self.p90Microseconds), has(self.p95Microseconds), has(self.p99Microseconds), has(self.maxMicroseconds), has(self.successBasisPoints), has(self.answeredPerSecond)].exists(x, x)",message="a load gate without a limit could never fail: write at least one, such as p99Microseconds: 150000 (150 ms)"
 type LoadThresholds struct {
 	// p50Microseconds is the longest that p50 may be.
 	// +optional

@@ -42,7 +42,7 @@ func badLoads() []schemaCase {
 	}{
 		// A gate that can never fail, or never pass.
 		{gates(loadTarget + `, ` + loadRate), "thresholds: Required value"},
-		{gates(loadTarget + `, ` + loadRate + `, thresholds: {}`), "thresholds"},
+		{gates(loadTarget + `, ` + loadRate + `, thresholds: {}`), "a load gate without a limit could never fail: write at least one, such as p99Microseconds: 150000 (150 ms)"},
 		{gates(loadTarget + `, ` + loadRate + `, thresholds: {p99Microseconds: 0}`), "p99Microseconds"},
 		{gates(loadTarget + `, ` + loadRate + `, thresholds: {successBasisPoints: 0}`), "successBasisPoints"},
 		{gates(loadRate + `, ` + loadLimit), "targets"},
