@@ -65,7 +65,7 @@ func removeMade(folder string) error {
 		return fmt.Errorf("list what was made before: %w", err)
 	}
 	for _, path := range paths {
-		text, err := os.ReadFile(path) //nolint:gosec // a file of this repository
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return fmt.Errorf("read what was made before: %w", err)
 		}
