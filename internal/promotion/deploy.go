@@ -196,9 +196,9 @@ func (v *visit) forgetAdopted(want *EnforcedCopy) {
 	}
 }
 
-// gateImages are the images of the gates that run here, by digest as far as they are known, each with the Job of an attempt: the image may run in that Job and
-// nowhere else, so that the entry is worth nothing before the gate starts and once its Job is done. Those of other
-// promotions at work stay.
+// gateImages are the images of the gates that run here, by digest as far as it is known, each with the Job of an attempt:
+// the image may run in that Job and nowhere else, so that the entry is worth nothing before the gate starts and once its
+// Job is done. Those of other promotions at work stay.
 func (v *visit) gateImages(was EnforcedCopy) []string {
 	var images []string
 	if slices.ContainsFunc(v.site.Environment.Status.Holders, func(h v1alpha1.Holder) bool { return h.PromotionRef.UID != v.uid() }) {
