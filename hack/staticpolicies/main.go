@@ -150,12 +150,7 @@ func read(text string) ([]document, error) {
 
 // static returns what of a file has a static form, as text by folder.
 func static(documents []document) map[string]string {
-	bound := map[string]bool{}
-	for _, d := range documents {
-		if (d.kind == policy.ValidatingBinding || d.kind == policy.MutatingBinding) && d.decides && !d.parameter {
-			bound[d.policy] = true
-		}
-	}
+	bound := boundPolicies(documents)
 	parts := map[string][]string{}
 	for _, d := range documents {
 		if d.parameter || !d.decides || !bound[d.policy] {
@@ -172,6 +167,17 @@ func static(documents []document) map[string]string {
 		made[folder] = strings.Join(texts, "\n---\n") + "\n"
 	}
 	return made
+}
+
+// boundPolicies have a binding that takes no parameter, and that decides something.
+func boundPolicies(documents []document) map[string]bool {
+	bound := map[string]bool{}
+	for _, d := range documents {
+		if (d.kind == policy.ValidatingBinding || d.kind == policy.MutatingBinding) && d.decides && !d.parameter {
+			bound[d.policy] = true
+		}
+	}
+	return bound
 }
 
 // renamed is the text with the names that the loader wants. The names stand where every file of config/admission has them;

@@ -116,7 +116,8 @@ func beyondLimit(promotions []*v1alpha1.Promotion, pipeline *v1alpha1.DeliveryPi
 			continue
 		}
 		recorded := slices.ContainsFunc(p.Status.Environments, func(e v1alpha1.EnvironmentProgress) bool { return e.RecordRef.Name != "" })
-		if kept[recorded]++; kept[recorded] > limit && !last[p.UID] {
+		kept[recorded]++
+		if kept[recorded] > limit && !last[p.UID] {
 			beyond = append(beyond, p)
 		}
 	}

@@ -94,16 +94,15 @@ func (p *parser) take(token xml.Token) error {
 }
 
 func (p *parser) open(e xml.StartElement) error {
-	if p.depth++; p.depth > maxDepth {
-		return fmt.Errorf("%w: elements lie more than %d deep", ErrTooLarge, maxDepth)
-	}
+	p.depth++
 	name := e.Name.Local
-	if p.depth == 1 {
-		if name != "testsuites" && name != "testsuite" {
-			return ErrNotJUnit
-		}
-		p.root = true
+	switch {
+	case p.depth > maxDepth:
+		return fmt.Errorf("%w: elements lie more than %d deep", ErrTooLarge, maxDepth)
+	case p.depth == 1 && name != "testsuites" && name != "testsuite":
+		return ErrNotJUnit
 	}
+	p.root = true
 	switch {
 	case name == "testsuite" && p.current == nil:
 		p.openSuite(e)

@@ -337,11 +337,11 @@ func TestTheComparerLooksAgainWhenSomethingChanges(t *testing.T) {
 		return !slices.ContainsFunc(comparer.Compare(live), func(s State) bool { return !s.Whole() })
 	}
 	lock.ResourceVersion = "1"
-	if !whole() || !whole() {
+	if first, again := whole(), whole(); !first || !again {
 		t.Fatal("as shipped, it must be whole")
 	}
 	lock.Spec.FailurePolicy, lock.ResourceVersion = ref(admissionv1.Ignore), "2"
-	if whole() || whole() {
+	if first, again := whole(), whole(); first || again {
 		t.Error("altered, it must not be whole")
 	}
 	lock.Spec.FailurePolicy, lock.ResourceVersion = ref(admissionv1.Fail), "3"

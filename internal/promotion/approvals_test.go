@@ -384,7 +384,8 @@ func TestScenario9AChangeShowsAfterADetour(t *testing.T) {
 	site := w.run().sites["shop-prod"]
 	site.Permitted = false
 	site.Environment.Generation, site.Environment.Spec.Requires.Approvals.Count = 2, 1
-	if w.run(); len(site.Environment.Status.Awaiting) > 0 {
+	w.run()
+	if len(site.Environment.Status.Awaiting) > 0 {
 		t.Fatal("it awaits sign-off though something else stands in the way")
 	}
 	site.Permitted = true

@@ -97,7 +97,8 @@ func TestScenario41APinThatStaysAwayIsNamed(t *testing.T) {
 		}
 	}
 	before := p.Status.DeepCopy()
-	if w.decide(p); !sameStatus(*before, p.Status) {
+	w.decide(p)
+	if !sameStatus(*before, p.Status) {
 		t.Errorf("each try says something else: %s, then %s", before.Message, p.Status.Message)
 	}
 	w.stale["shop-dev"] = 0

@@ -135,27 +135,50 @@ func Decode(text string) (*Worker, error) {
 		}
 		w.Fail(kind, failure.Count, failure.Example)
 	}
-	return w, w.plausible()
+	if err := w.plausible(); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // plausible refuses counts that contradict one another: a result that does not add up proves nothing.
 func (w *Worker) plausible() error {
-	digits := w.Latencies.SignificantFigures()
 	switch {
 	case w.Workers < 1 || w.Index < 0 || w.Index >= w.Workers:
 		return fmt.Errorf("%w: worker %d of %d", ErrNoResult, w.Index, w.Workers)
-	case digits < 1 || digits > finest || w.Latencies.HighestTrackableValue() != longest || w.Latencies.LowestTrackableValue() != 1:
+	case !w.shaped():
 		return fmt.Errorf("%w: a histogram of another shape", ErrNoResult)
+	}
+	if err := w.withinReason(); err != nil {
+		return err
+	}
+	if w.Sent > w.Intended || w.HeldBack > w.Intended || w.Latencies.TotalCount()+w.failed() != w.Intended {
+		return fmt.Errorf("%w: of %d requests %d were sent, %d were answered well and %d failed", ErrNoResult,
+			w.Intended, w.Sent, w.Latencies.TotalCount(), w.failed())
+	}
+	return w.plausibleStatuses()
+}
+
+// shaped says whether the histogram is one that a worker makes.
+func (w *Worker) shaped() bool {
+	digits := w.Latencies.SignificantFigures()
+	return digits >= 1 && digits <= finest && w.Latencies.HighestTrackableValue() == longest && w.Latencies.LowestTrackableValue() == 1
+}
+
+// withinReason refuses counts that no worker can have met.
+func (w *Worker) withinReason() error {
+	switch {
 	case anyNegative(w.Intended, w.Sent, w.HeldBack, w.BytesReceived, w.BytesSent, w.MaxMicroseconds, w.LateMicroseconds, w.StartMilliseconds),
 		w.MeasuredMilliseconds <= 0 || w.ThrottledMicroseconds < -1:
 		return fmt.Errorf("%w: a count below zero", ErrNoResult)
 	case max(w.Intended, w.MeasuredMilliseconds) > mostCounted,
 		max(w.StartMilliseconds, w.BytesReceived, w.BytesSent, w.MaxMicroseconds, w.LateMicroseconds, w.ThrottledMicroseconds) > mostMeasured:
 		return fmt.Errorf("%w: a count beyond reason", ErrNoResult)
-	case w.Sent > w.Intended || w.HeldBack > w.Intended || w.Latencies.TotalCount()+w.failed() != w.Intended:
-		return fmt.Errorf("%w: of %d requests %d were sent, %d were answered well and %d failed", ErrNoResult,
-			w.Intended, w.Sent, w.Latencies.TotalCount(), w.failed())
 	}
+	return nil
+}
+
+func (w *Worker) plausibleStatuses() error {
 	for code, count := range w.Statuses {
 		if code < 100 || code > 999 || count < 0 || count > w.Intended {
 			return fmt.Errorf("%w: %d answers with status %d", ErrNoResult, count, code)

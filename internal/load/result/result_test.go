@@ -244,12 +244,12 @@ func TestMergeTakesTheCoarsest(t *testing.T) {
 }
 
 func TestMergeWantsEachWorkerOnce(t *testing.T) {
-	make := func(index, of int32) *Worker { return MakeWorker().Of(index, of).Good(1000).Obj() }
+	worker := func(index, of int32) *Worker { return MakeWorker().Of(index, of).Good(1000).Obj() }
 	for name, workers := range map[string][]*Worker{
 		"none":               nil,
-		"one is missing":     {make(0, 3), make(2, 3)},
-		"one is there twice": {make(0, 2), make(0, 2)},
-		"of another gate":    {make(0, 2), make(1, 3)},
+		"one is missing":     {worker(0, 3), worker(2, 3)},
+		"one is there twice": {worker(0, 2), worker(0, 2)},
+		"of another gate":    {worker(0, 2), worker(1, 3)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Merge(workers); !errors.Is(err, ErrNoResult) {

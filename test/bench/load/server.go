@@ -103,5 +103,6 @@ func take(ctx context.Context, address string) (counts, error) {
 		return seen, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	return seen, json.NewDecoder(bufio.NewReader(response.Body)).Decode(&seen)
+	err = json.NewDecoder(bufio.NewReader(response.Body)).Decode(&seen)
+	return seen, err
 }
