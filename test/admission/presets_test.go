@@ -40,7 +40,7 @@ func rendered(t *testing.T, namespace string, components ...string) *v1alpha1.En
 			t.Fatal(err)
 		}
 	}
-	output, err := kubectl(t.Context(), plane.Kubeconfig, "kustomize", folder)
+	output, err := kubectl(t.Context(), "kustomize", folder)
 	if err != nil {
 		t.Fatal(err)
 	}
