@@ -46,6 +46,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DeliveryPipelineSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeliveryPipelineStatus"):
 		return &apiv1alpha1.DeliveryPipelineStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DeploymentsStatus"):
+		return &apiv1alpha1.DeploymentsStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Environment"):
 		return &apiv1alpha1.EnvironmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentProgress"):
@@ -58,6 +60,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EnvironmentStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EvidenceRequirement"):
 		return &apiv1alpha1.EvidenceRequirementApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Freeze"):
+		return &apiv1alpha1.FreezeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Gate"):
 		return &apiv1alpha1.GateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GateStatus"):

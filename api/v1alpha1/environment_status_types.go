@@ -16,6 +16,10 @@ type EnvironmentStatus struct {
 	// +optional
 	Requires *RequirementsInForce `json:"requires,omitempty"`
 
+	// deployments says whether they may begin now, and until when; absent where no freezes are listed.
+	// +optional
+	Deployments DeploymentsStatus `json:"deployments,omitzero"`
+
 	// pipelines that have run here, and how they stand.
 	// +optional
 	// +listType=map
@@ -54,6 +58,10 @@ type RequirementsInForce struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=16
 	RollbackApprovals *int32 `json:"rollbackApprovals,omitempty"`
+
+	// rollbackFreezes says whether freezes hold for a Promotion with intent Rollback.
+	// +optional
+	RollbackFreezes FreezeHandling `json:"rollbackFreezes,omitempty"`
 
 	// lock in force.
 	// +optional

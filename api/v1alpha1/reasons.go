@@ -90,6 +90,12 @@ const (
 	ReasonEvidenceExpired = "EvidenceExpired"
 	// ReasonEvidenceFailed means that the newest record of this release, where it counts, is not a pass.
 	ReasonEvidenceFailed = "EvidenceFailed"
+	// ReasonFrozen means that a freeze of the Environment lasts.
+	ReasonFrozen = "Frozen"
+	// ReasonOutsideWindow means that the Environment has windows for deployments, and that none is open.
+	ReasonOutsideWindow = "OutsideWindow"
+	// ReasonInvalidSchedule means that a freeze of the Environment makes no sense, so that nothing can be said to be open.
+	ReasonInvalidSchedule = "InvalidSchedule"
 	// ReasonApprovalsMissing means that people still have to sign.
 	ReasonApprovalsMissing = "ApprovalsMissing"
 	// ReasonRequesterUnknown means that nobody can be held to have asked: no stamp, or a machine that names no person.

@@ -32,7 +32,7 @@ func (d *decision) setConditions() {
 	d.set(d.converged())
 	ready := d.ready(accepted, adopted, locked)
 	d.set(ready)
-	d.setWhereTrue(v1alpha1.ConditionStalled, d.refusal.Type != "", accepted)
+	d.setWhereTrue(v1alpha1.ConditionStalled, accepted.Status != metav1.ConditionTrue, accepted)
 	d.setWhereTrue(v1alpha1.ConditionReconciling, d.refusal.Type == "" && adopted.Status == metav1.ConditionFalse, adopted)
 }
 
@@ -50,8 +50,10 @@ func (d *decision) setWhereTrue(conditionType string, holds bool, like metav1.Co
 }
 
 func (d *decision) accepted() metav1.Condition {
-	if d.refusal.Type != "" {
-		return v1alpha1.NewCondition(v1alpha1.ConditionAccepted, metav1.ConditionFalse, d.refusal.Type, d.refusal.Message)
+	for _, reason := range []v1alpha1.Reason{d.refusal, d.invalid} {
+		if reason.Type != "" {
+			return v1alpha1.NewCondition(v1alpha1.ConditionAccepted, metav1.ConditionFalse, reason.Type, reason.Message)
+		}
 	}
 	return v1alpha1.NewCondition(v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted, "the Environment is in force")
 }

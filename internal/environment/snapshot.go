@@ -17,6 +17,8 @@ type Snapshot struct {
 	Environment *v1alpha1.Environment
 	// Namespace of the Environment, which holds the enforced copy.
 	Namespace *corev1.Namespace
+	// Zones are the time zones that the Environment's freezes name; a name that is missing is not known.
+	Zones map[string]*time.Location
 	// Permitted says that a RoleBinding lets the operator work here.
 	Permitted bool
 	// Refused is what the API server said when an effect of this very plan was tried; the zero value where nothing was refused.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -48,13 +50,14 @@ func (v *visit) judge() {
 	if v.site.Environment != nil {
 		before := v.verdict.and(v.admitted()).and(v.permitted()).and(v.gatesAllowed()).and(v.evidenceComplete()).and(v.requesterKnown())
 		signed := v.approved(before)
-		v.verdict = before.and(signed).and(v.newest(signed)).and(v.free()).and(v.workloadsThere())
+		v.verdict = before.and(signed).and(v.open()).and(v.newest(signed)).and(v.free()).and(v.workloadsThere())
 		if before.State == Ready {
 			v.verdict = v.verdict.and(v.mirrored())
 		}
 		if v.verdict.State == Ready {
 			v.verdict = v.gateImagesKnown()
 		}
+		v.lookAgainWhenItOpens()
 	}
 	if v.verdict.State == Refused {
 		v.stop, v.stopMessage = v.verdict.Cause, v.verdict.Why
@@ -135,16 +138,22 @@ func (v *visit) environmentThere() Verdict {
 	case namespace.DeletionTimestamp != nil || env.DeletionTimestamp != nil:
 		return pending(v1alpha1.NewReason(v1alpha1.ReasonEnvironmentTerminating,
 			"namespace %s or its Environment is being deleted; create them again, or cancel this Promotion", v.namespace()))
-	case !conditionTrue(env.Status.Conditions, v1alpha1.ConditionReady):
-		why := "the operator has not looked at it yet"
-		for _, c := range env.Status.Conditions {
-			if c.Type == v1alpha1.ConditionReady && c.Message != "" {
-				why = c.Reason + ": " + c.Message
-			}
-		}
-		return pending(v1alpha1.NewReason(v1alpha1.ReasonEnvironmentNotReady, "the Environment of %s is not ready: %s", v.namespace(), why))
 	}
-	return ready()
+	return v.environmentReady()
+}
+
+func (v *visit) environmentReady() Verdict {
+	why := "the operator has not looked at it yet"
+	for _, c := range v.site.Environment.Status.Conditions {
+		switch {
+		case c.Type != v1alpha1.ConditionReady:
+		case c.Status == metav1.ConditionTrue, c.Reason == v1alpha1.ReasonInvalidSchedule && !v.heedsFreezes():
+			return ready()
+		case c.Message != "":
+			why = c.Reason + ": " + c.Message
+		}
+	}
+	return pending(v1alpha1.NewReason(v1alpha1.ReasonEnvironmentNotReady, "the Environment of %s is not ready: %s", v.namespace(), why))
 }
 
 // admitted checks the consent of the environment: to this pipeline, to each of its repositories.

@@ -114,6 +114,14 @@ func randomEnvironment(d *dice, namespace string, tier v1alpha1.Tier) *Environme
 	demandMore(d, env)
 	switch d.roll(8) {
 	case 1:
+		env.Freeze(Nightly("night", int32(d.roll(24)), choose[int32](d, 600, 7200, 43200), choose(d, "UTC", "Asia/Tokyo"))) //nolint:gosec // an hour.
+	case 2:
+		env.Freeze(window(Nightly("day", 9, choose[int32](d, 600, 7200, 43200), "UTC"))).RollbackFreezes(choose(d, v1alpha1.FreezesIgnore, v1alpha1.FreezesRespect))
+	case 3:
+		env.Freeze(Once("audit", time.Hour, 10*time.Hour)).Freeze(window(Nightly("day", 9, 43200, "UTC")))
+	}
+	switch d.roll(8) {
+	case 1:
 		env.Exclusive()
 	case 2:
 		env.InOrder()

@@ -88,7 +88,7 @@ func (o oracle) whyNoClaim(update promotion.UpdateEnvironment) string {
 	if o.Promotion.Spec.Lifecycle == v1alpha1.LifecycleCancelled {
 		return "it is cancelled"
 	}
-	for _, why := range []string{o.whyUnguarded(), o.whyNotAdmitted(), o.whyNotBefore(), o.whyNoEvidence(), o.whyNotSigned()} {
+	for _, why := range []string{o.whyUnguarded(), o.whyNotAdmitted(), o.whyNotBefore(), o.whyNoEvidence(), o.whyNotSigned(), o.whyNotOpen()} {
 		if why != "" {
 			return "I1: " + why
 		}
@@ -292,7 +292,7 @@ func (o oracle) demanded() (int, []v1alpha1.ApprovalQuota) {
 		requires = *spec.Requires
 	}
 	switch {
-	case o.Promotion.Spec.Intent == v1alpha1.IntentRollback && requires.Rollback != nil:
+	case o.Promotion.Spec.Intent == v1alpha1.IntentRollback && requires.Rollback != nil && requires.Rollback.Approvals != nil:
 		return int(*requires.Rollback.Approvals), nil
 	case o.Promotion.Spec.Intent == v1alpha1.IntentRollback:
 		return 0, nil
@@ -360,6 +360,46 @@ func (o oracle) whyNotSigned() string {
 		}
 	}
 	return ""
+}
+
+// whyNotOpen looks at the minutes of the day before for a start of each freeze: those of these worlds begin
+// at one hour of every day, in a zone without daylight saving, or are there once.
+func (o oracle) whyNotOpen() string {
+	spec := o.site.Environment.Spec
+	respects := spec.Requires != nil && spec.Requires.Rollback != nil && spec.Requires.Rollback.Freezes == v1alpha1.FreezesRespect
+	if o.Promotion.Spec.Intent == v1alpha1.IntentRollback && !respects {
+		return ""
+	}
+	windows, inside := false, false
+	for _, freeze := range spec.Freezes {
+		lasts := o.lasts(freeze)
+		if freeze.Effect == v1alpha1.FreezeAllow {
+			windows, inside = true, inside || lasts
+		} else if lasts {
+			return "frozen by " + freeze.Name
+		}
+	}
+	if windows && !inside {
+		return "outside of every window"
+	}
+	return ""
+}
+
+func (o oracle) lasts(freeze v1alpha1.Freeze) bool {
+	if freeze.FromTime != nil {
+		return !o.Now.Before(freeze.FromTime.Time) && o.Now.Before(freeze.ToTime.Time)
+	}
+	zone, err := time.LoadLocation(freeze.TimeZone)
+	hour := 0
+	if n, wrong := fmt.Sscanf(freeze.Schedule, "0 %d * * *", &hour); err != nil || wrong != nil || n != 1 {
+		return true
+	}
+	for m := o.Now.Truncate(time.Minute); o.Now.Sub(m) < time.Duration(freeze.DurationSeconds)*time.Second; m = m.Add(-time.Minute) {
+		if shown := m.In(zone); shown.Hour() == hour && shown.Minute() == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // whyNoPin: only what was claimed is pinned, and only the release or the one to go back to.

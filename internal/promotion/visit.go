@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion/calendar"
 )
 
 const (
@@ -31,6 +32,8 @@ type visit struct {
 	progress *v1alpha1.EnvironmentProgress
 	// force is what the Environment demands now.
 	force v1alpha1.RequirementsInForce
+	// times at which deployments may begin here.
+	times calendar.Calendar
 	// verdict on entering.
 	verdict Verdict
 	// toSign is what people are asked for; nil where nobody is.

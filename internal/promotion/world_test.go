@@ -137,6 +137,9 @@ func (w *world) snapshot(p *v1alpha1.Promotion) promotion.Snapshot {
 		copied.Runs = slices.DeleteFunc(copied.Runs, func(r promotion.Run) bool { return w.owners[r.Job] != string(p.UID) })
 		copied.Approvals = slices.DeleteFunc(copied.Approvals, func(a *v1alpha1.Approval) bool { return a.Spec.PromotionRef.UID != string(p.UID) })
 		copied.InUse = inUse(copied)
+		if copied.Environment != nil {
+			copied.Zones = Zones(copied.Environment)
+		}
 		s.Sites[namespace] = copied
 		for _, a := range copied.Approvals {
 			s.Rights.Answers[a.UID] = promotion.RightHeld

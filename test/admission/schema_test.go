@@ -29,6 +29,8 @@ const (
 	gateImage     = "write host/path:tag or host/path@sha256:digest, in lower case"
 	exactly64     = "write sha256: and 64 hexadecimal digits"
 	oneKindOfGate = "write exactly one of job, load and soak"
+	eitherFreeze  = "write either schedule and durationSeconds (it comes back), or fromTime and toTime (it is there once)"
+	fiveFields    = "write five fields: minute, hour, day of month, month, day of week, such as 0 18 * * FRI"
 	noneAlone     = "None stands alone"
 	noMode        = "mode: None leaves no place for count and from: remove one of the two"
 	whichImages   = "a Promotion needs images and no releaseHash; with intent: Rollback it needs releaseHash and environments, and no images"
@@ -85,6 +87,20 @@ func badEnvironments() []schemaCase {
 		{"environment", "requires", `{approvals: {mode: None, count: 2}}`, noMode},
 		{"environment", "requires", `{approvals: {mode: None, from: [{kind: Group, name: qa}]}}`, noMode},
 		{"environment", "requires", `{approvals: {excludes: [None, Requester]}}`, noneAlone},
+		{"environment", "freezes", `[{name: f}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI"}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, durationSeconds: 3600, fromTime: "2026-08-03T12:00:00Z", toTime: "2026-08-03T13:00:00Z"}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 3600, fromTime: "2026-08-03T12:00:00Z", toTime: "2026-08-03T13:00:00Z"}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, fromTime: "2026-08-03T12:00:00Z"}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, fromTime: "2026-08-03T13:00:00Z", toTime: "2026-08-03T13:00:00Z"}]`, "toTime must be later than fromTime"},
+		{"environment", "freezes", `[{name: f, schedule: "@weekly", durationSeconds: 3600}]`, fiveFields},
+		{"environment", "freezes", `[{name: f, schedule: "0 0 18 * * FRI", durationSeconds: 3600}]`, fiveFields},
+		{"environment", "freezes", `[{name: f, schedule: "TZ=UTC 0 18 * * FRI", durationSeconds: 3600}]`, fiveFields},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 3600, timeZone: Local}]`, "write a name of the IANA time zone database, such as Europe/Berlin or UTC"},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 3600, timeZone: ../etc/passwd}]`, "write a name of the IANA time zone database, such as Europe/Berlin or UTC"},
+		{"environment", "freezes", `[{name: F, schedule: "0 18 * * FRI", durationSeconds: 3600}]`, lowerCase},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 59}]`, "should be greater than or equal to 60"},
+		{"environment", "requires", `{rollback: {freezes: Sometimes}}`, `supported values: "Ignore", "Respect"`},
 		{"environment", "tier", "Staging", `supported values: "Development", "Test", "Production"`},
 	}
 }

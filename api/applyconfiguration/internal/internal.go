@@ -321,6 +321,20 @@ var schemaYAML = typed.YAMLObject(`types:
           - name
 - name: com.github.sluice-dev.sluice.api.v1alpha1.DeliveryState
   scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.DeploymentsState
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.DeploymentsStatus
+  map:
+    fields:
+    - name: freeze
+      type:
+        scalar: string
+    - name: state
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.DeploymentsState
+    - name: untilTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Environment
   map:
     fields:
@@ -423,6 +437,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: concurrency
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.Concurrency
+    - name: freezes
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.Freeze
+          elementRelationship: associative
+          keys:
+          - name
     - name: gates
       type:
         list:
@@ -485,6 +507,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: deployments
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.DeploymentsStatus
     - name: holders
       type:
         list:
@@ -527,6 +552,37 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Exclusion
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.FailureAction
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.Freeze
+  map:
+    fields:
+    - name: durationSeconds
+      type:
+        scalar: numeric
+    - name: effect
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.FreezeEffect
+    - name: fromTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: name
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: schedule
+      type:
+        scalar: string
+    - name: timeZone
+      type:
+        scalar: string
+    - name: toTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.sluice-dev.sluice.api.v1alpha1.FreezeEffect
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.FreezeHandling
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Gate
   map:
@@ -1418,6 +1474,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rollbackApprovals
       type:
         scalar: numeric
+    - name: rollbackFreezes
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.FreezeHandling
     - name: teamGates
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.TeamGates
@@ -1439,6 +1498,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: approvals
       type:
         scalar: numeric
+    - name: freezes
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.FreezeHandling
 - name: com.github.sluice-dev.sluice.api.v1alpha1.SecretKeyReference
   map:
     fields:

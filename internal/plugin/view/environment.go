@@ -29,6 +29,7 @@ func (e Environment) Lines(o Options) []Line {
 		{"Converged", conditionLine(condition(conditions, v1alpha1.ConditionConverged))},
 		{"Unmanaged", plain("images of no pipeline: " + string(e.Requires.UnmanagedImages) + "; gates of teams: " + string(e.Requires.TeamGates))},
 	}
+	fields = append(fields, freezeFields(o, e.Object)...)
 	fields = append(fields, requirementFields(e.Requires)...)
 	lines := append(drawFields(fields), Line{})
 	return append(lines, drawTree(e.runs(o), e.slot(o), e.awaiting(o))...)
@@ -50,6 +51,9 @@ func requirementFields(r v1alpha1.RequirementsInForce) []field {
 	rollback := "none demanded"
 	if r.RollbackApprovals != nil && *r.RollbackApprovals > 0 {
 		rollback = people(*r.RollbackApprovals)
+	}
+	if r.RollbackFreezes == v1alpha1.FreezesRespect {
+		rollback += "; they wait for the end of a freeze"
 	}
 	return append(fields, field{"Rollbacks", plain(rollback)})
 }

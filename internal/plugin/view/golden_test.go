@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
@@ -52,6 +53,20 @@ func TestGolden(t *testing.T) {
 	fresh.Object.Status = v1alpha1.DeliveryPipelineStatus{}
 	bare := production()
 	bare.Status = v1alpha1.EnvironmentStatus{}
+	frozen := production()
+	frozen.Spec.Freezes = []v1alpha1.Freeze{
+		{Name: "weekend", Schedule: "0 18 * * FRI", DurationSeconds: 216000, TimeZone: "Europe/Berlin", Reason: "no changes at the weekend"},
+		{Name: "office-hours", Effect: v1alpha1.FreezeAllow, Schedule: "0 9 * * MON-FRI", DurationSeconds: 28800},
+		{Name: "audit", FromTime: ago(24 * time.Hour), ToTime: ago(-24 * time.Hour)},
+	}
+	frozen.Status.Deployments = v1alpha1.DeploymentsStatus{State: v1alpha1.DeploymentsFrozen, Freeze: "weekend", UntilTime: ago(-17 * time.Hour)}
+	endless := frozen.DeepCopy()
+	endless.Status.Deployments = v1alpha1.DeploymentsStatus{State: v1alpha1.DeploymentsOutsideWindow, Freeze: "office-hours"}
+	outside := checkout()
+	outside.Environments["shop-prod-eu"].Spec.Freezes = frozen.Spec.Freezes
+	outside.Environments["shop-prod-eu"].Status.Deployments = v1alpha1.DeploymentsStatus{
+		State: v1alpha1.DeploymentsOutsideWindow, Freeze: "office-hours", UntilTime: ago(-21 * time.Hour),
+	}
 	promotions := []v1alpha1.Promotion{*waitingPromotion().Object, *unresolved, *failedPromotion().Object, *verifyingPromotion().Object}
 	for name, tc := range map[string]struct {
 		lines []Line
@@ -72,6 +87,9 @@ func TestGolden(t *testing.T) {
 		"pipeline_wide":            {lines: checkout().Lines(wide)},
 		"pipeline_just_made":       {lines: fresh.Lines(looking())},
 		"environment":              {lines: Environment{Object: production(), Requires: demands()}.Lines(looking())},
+		"environment_frozen":       {lines: Environment{Object: frozen, Requires: demands()}.Lines(looking())},
+		"environment_endless":      {lines: Environment{Object: endless, Requires: demands()}.Lines(looking())},
+		"pipeline_outside_window":  {lines: outside.Lines(looking())},
 		"environment_just_made":    {lines: Environment{Object: bare}.Lines(looking())},
 		"promotions":               {lines: PromotionTable(looking(), promotions, false).Lines()},
 		"promotions_all_wide":      {lines: PromotionTable(wide, promotions, true).Lines()},

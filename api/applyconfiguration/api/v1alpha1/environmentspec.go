@@ -30,6 +30,8 @@ type EnvironmentSpecApplyConfiguration struct {
 	// repositories that are pulled from elsewhere here: a mirror, or the registry of a region. Releases, evidence and consent
 	// keep the name that the pipeline gives; what runs here, and what the lock allows, has the other.
 	Repositories []RepositoryMirrorApplyConfiguration `json:"repositories,omitempty"`
+	// freezes say when deployments may not begin or, with effect Allow, when alone they may.
+	Freezes []FreezeApplyConfiguration `json:"freezes,omitempty"`
 	// concurrency is PerPipeline (default) or Exclusive.
 	Concurrency *apiv1alpha1.Concurrency `json:"concurrency,omitempty"`
 	// queue is Newest (default) or InOrder.
@@ -127,6 +129,19 @@ func (b *EnvironmentSpecApplyConfiguration) WithRepositories(values ...*Reposito
 			panic("nil value passed to WithRepositories")
 		}
 		b.Repositories = append(b.Repositories, *values[i])
+	}
+	return b
+}
+
+// WithFreezes adds the given value to the Freezes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Freezes field.
+func (b *EnvironmentSpecApplyConfiguration) WithFreezes(values ...*FreezeApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithFreezes")
+		}
+		b.Freezes = append(b.Freezes, *values[i])
 	}
 	return b
 }

@@ -15,6 +15,8 @@ type EnvironmentStatusApplyConfiguration struct {
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// requires is what is in force, with the tier's defaults filled in.
 	Requires *RequirementsInForceApplyConfiguration `json:"requires,omitempty"`
+	// deployments says whether they may begin now, and until when; absent where no freezes are listed.
+	Deployments *DeploymentsStatusApplyConfiguration `json:"deployments,omitempty"`
 	// pipelines that have run here, and how they stand.
 	Pipelines []DeliveredPipelineApplyConfiguration `json:"pipelines,omitempty"`
 	// holders are the promotions at work here: the claim, taken by an optimistic write.
@@ -47,6 +49,14 @@ func (b *EnvironmentStatusApplyConfiguration) WithConditions(values ...*v1.Condi
 // If called multiple times, the Requires field is set to the value of the last call.
 func (b *EnvironmentStatusApplyConfiguration) WithRequires(value *RequirementsInForceApplyConfiguration) *EnvironmentStatusApplyConfiguration {
 	b.Requires = value
+	return b
+}
+
+// WithDeployments sets the Deployments field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Deployments field is set to the value of the last call.
+func (b *EnvironmentStatusApplyConfiguration) WithDeployments(value *DeploymentsStatusApplyConfiguration) *EnvironmentStatusApplyConfiguration {
+	b.Deployments = value
 	return b
 }
 
