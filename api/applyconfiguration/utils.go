@@ -48,6 +48,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DeliveryPipelineStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeploymentsStatus"):
 		return &apiv1alpha1.DeploymentsStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Emergency"):
+		return &apiv1alpha1.EmergencyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmergencyEntry"):
+		return &apiv1alpha1.EmergencyEntryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmergencyRequirement"):
+		return &apiv1alpha1.EmergencyRequirementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Environment"):
 		return &apiv1alpha1.EnvironmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentProgress"):
@@ -102,6 +108,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LocalPipelineReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObservedEnvironmentReference"):
 		return &apiv1alpha1.ObservedEnvironmentReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Override"):
+		return &apiv1alpha1.OverrideApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PendingReview"):
+		return &apiv1alpha1.PendingReviewApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PipelineEnvironment"):
 		return &apiv1alpha1.PipelineEnvironmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PipelineImage"):

@@ -181,6 +181,10 @@ type EnvironmentSpec struct {
 	// +kubebuilder:validation:MaxItems=32
 	Freezes []Freeze `json:"freezes,omitempty"`
 
+	// emergencies allows a Promotion to do without evidence, or not to wait for the end of a freeze; absent: none may.
+	// +optional
+	Emergencies *EmergencyRequirement `json:"emergencies,omitempty"`
+
 	// concurrency is PerPipeline (default) or Exclusive.
 	// +optional
 	Concurrency Concurrency `json:"concurrency,omitempty"`

@@ -87,6 +87,11 @@ func (r *EnvironmentReconciler) gather(ctx context.Context, env *v1alpha1.Enviro
 	if snapshot.Promotions, err = r.lastPromotions(ctx, snapshot); err != nil {
 		return snapshot, err
 	}
+	var reviews v1alpha1.ApprovalList
+	if err := r.Gatherer.list(ctx, &reviews, client.InNamespace(env.Namespace), client.MatchingFields{IndexApprovalDecision: string(v1alpha1.DecisionReviewed)}); err != nil {
+		return snapshot, err
+	}
+	snapshot.Reviews = pointers(reviews.Items)
 	observed, err := r.Gatherer.Observed(ctx, env.Namespace)
 	snapshot.Sightings = sightings(observed)
 	return snapshot, err

@@ -50,6 +50,10 @@ type decision struct {
 	refusal v1alpha1.Reason
 	// invalid says what of the Environment makes no sense though all else is carried out; the zero value where nothing.
 	invalid v1alpha1.Reason
+	// overrides are the records of this pass of what was changed by hand.
+	overrides []*v1alpha1.ReleaseRecord
+	// reviewed are the records that have or had to be reviewed, unreviewed those that still have to.
+	reviewed, unreviewed []*v1alpha1.ReleaseRecord
 	// restored says that a copy that was lost is taken from the records.
 	restored  bool
 	effects   []promotion.Effect
@@ -62,12 +66,14 @@ func (d *decision) decide() {
 	d.refusal = d.refuse()
 	if d.refusal.Type == "" {
 		d.restore()
+		d.noticeOverride()
 		d.assignOwners()
 		d.adopt()
 		d.recordAdopted()
 		d.enforce()
 	}
 	d.readFreezes()
+	d.review()
 	d.status.Requires = &d.force
 	d.deliver()
 	d.setConditions()

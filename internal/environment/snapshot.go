@@ -31,6 +31,8 @@ type Snapshot struct {
 	Records []*v1alpha1.ReleaseRecord
 	// Promotions of the pipelines, where the Namespace enforces nothing; nil elsewhere.
 	Promotions []*v1alpha1.Promotion
+	// Reviews are the Approvals of the namespace with the decision Reviewed.
+	Reviews []*v1alpha1.Approval
 	// Answers of registries.
 	Answers map[Question]Answer
 	// Policies that are not as they should be.

@@ -28,6 +28,7 @@ func InForce(spec v1alpha1.EnvironmentSpec) v1alpha1.RequirementsInForce {
 		Approvals:         approvalsInForce(given.Approvals, production),
 		RollbackApprovals: new(int32),
 		RollbackFreezes:   v1alpha1.FreezesIgnore,
+		Emergencies:       emergenciesInForce(spec.Emergencies),
 		Lock:              spec.Lock,
 		UnmanagedImages:   spec.UnmanagedImages,
 		TeamGates:         spec.TeamGates,

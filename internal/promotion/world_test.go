@@ -258,6 +258,25 @@ func reasonTypes(e v1alpha1.EnvironmentProgress) []string {
 	return found
 }
 
+// byHand makes a reference the pin of its repository as somebody does who may: the seal stays as it is.
+func (w *world) byHand(site *promotion.Site, reference string) {
+	c := promotion.ParseEnforced(site.Namespace)
+	seal := c.Seal
+	c.Pins[Repository("api")] = reference
+	c.Images = append(c.Images, reference)
+	Enforce(site.Namespace, c)
+	site.Namespace.Annotations[v1alpha1.SealAnnotation] = seal
+	site.Namespace.ResourceVersion = w.next()
+}
+
+// sealed records what was changed by hand, as the operator does when it is back, and seals the copy again.
+func (w *world) sealed(site *promotion.Site, images ...v1alpha1.Image) {
+	w.wait(time.Second)
+	w.keep(MakeRecord(site.Namespace.Name, "by-hand-"+w.next(), images...).Result(v1alpha1.ResultOverridden).Created(w.now.Sub(Epoch)).Obj())
+	Enforce(site.Namespace, promotion.ParseEnforced(site.Namespace))
+	site.Namespace.ResourceVersion = w.next()
+}
+
 func (w *world) next() string {
 	w.version++
 	return fmt.Sprint(w.version)

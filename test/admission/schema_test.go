@@ -101,6 +101,9 @@ func badEnvironments() []schemaCase {
 		{"environment", "freezes", `[{name: F, schedule: "0 18 * * FRI", durationSeconds: 3600}]`, lowerCase},
 		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 59}]`, "should be greater than or equal to 60"},
 		{"environment", "requires", `{rollback: {freezes: Sometimes}}`, `supported values: "Ignore", "Respect"`},
+		{"environment", "emergencies", `{count: 1}`, "spec.emergencies.groups: Required value"},
+		{"environment", "emergencies", `{groups: [sre], skips: [Gates]}`, `supported values: "Evidence", "Freezes"`},
+		{"environment", "emergencies", `{groups: [sre], requester: Always}`, `supported values: "Exclude", "Allow"`},
 		{"environment", "tier", "Staging", `supported values: "Development", "Test", "Production"`},
 	}
 }
@@ -118,6 +121,7 @@ func badPromotions() []schemaCase {
 		{"promotion", "images", `[{name: api, digest: "` + digest("G") + `"}]`, exactly64},
 		{"promotion", "images", `[{name: api, tag: "a:b"}]`, "write a tag: letters, digits, dots, dashes and underscores"},
 		{"promotion", "changes", `[{title: x, url: "ftp://example.com"}]`, "write an http or https URL"},
+		{"promotion", "emergency", `{skips: [Freezes]}`, "spec.emergency.reason: Required value"},
 		{"promotion", "reason", "", "spec.reason: Required value"},
 		{"record", "images", `[{name: api, repository: r.example.com/x, digest: "` + digest("G") + `"}]`, exactly64},
 	}
@@ -229,6 +233,9 @@ func TestSchemasKeepWhatWasWritten(t *testing.T) {
 func TestEveryRuleOfTheSchemasIsTested(t *testing.T) {
 	var tested []string
 	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badLoads(), badPromotions()) {
+		tested = append(tested, c.says)
+	}
+	for _, c := range badApprovals() {
 		tested = append(tested, c.says)
 	}
 	for _, c := range immutables(nil, nil, nil) {

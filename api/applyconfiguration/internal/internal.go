@@ -124,6 +124,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: promotionRef
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.PromotionReference
+    - name: recordRef
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.RecordReference
     - name: releaseHash
       type:
         scalar: string
@@ -177,6 +180,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.Emergency
     - name: environmentGeneration
       type:
         scalar: numeric
@@ -335,6 +341,58 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: untilTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.sluice-dev.sluice.api.v1alpha1.Emergency
+  map:
+    fields:
+    - name: reason
+      type:
+        scalar: string
+    - name: skips
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencySkip
+          elementRelationship: associative
+- name: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyEntry
+  map:
+    fields:
+    - name: reason
+      type:
+        scalar: string
+    - name: skipped
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencySkip
+          elementRelationship: associative
+- name: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequester
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequirement
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: groups
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: requester
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequester
+    - name: reviewSeconds
+      type:
+        scalar: numeric
+    - name: skips
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencySkip
+          elementRelationship: associative
+- name: com.github.sluice-dev.sluice.api.v1alpha1.EmergencySkip
+  scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Environment
   map:
     fields:
@@ -373,6 +431,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deployTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyEntry
     - name: environmentRef
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.ObservedEnvironmentReference
@@ -437,6 +498,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: concurrency
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.Concurrency
+    - name: emergencies
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequirement
     - name: freezes
       type:
         list:
@@ -529,6 +593,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requires
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.RequirementsInForce
+    - name: reviews
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.PendingReview
+          elementRelationship: atomic
 - name: com.github.sluice-dev.sluice.api.v1alpha1.EvidenceRequirement
   map:
     fields:
@@ -671,6 +741,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Holder
   map:
     fields:
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyEntry
     - name: images
       type:
         list:
@@ -1048,6 +1121,42 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.Override
+  map:
+    fields:
+    - name: annotations
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: changedBy
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: com.github.sluice-dev.sluice.api.v1alpha1.PendingReview
+  map:
+    fields:
+    - name: dueTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: evidenceHash
+      type:
+        scalar: string
+    - name: excluded
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: recordRef
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.RecordReference
+    - name: releaseHash
+      type:
+        scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.PipelineEnvironment
   map:
     fields:
@@ -1193,6 +1302,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.sluice-dev.sluice.api.v1alpha1.Change
           elementRelationship: atomic
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.Emergency
     - name: environments
       type:
         list:
@@ -1384,6 +1496,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: completionTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyEntry
     - name: environment
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.RecordedEnvironment
@@ -1406,6 +1521,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: message
       type:
         scalar: string
+    - name: override
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.Override
     - name: pipelineRef
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.PipelineReference
@@ -1462,6 +1580,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: approvals
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.ApprovalRequirement
+    - name: emergencies
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequirement
     - name: evidence
       type:
         list:

@@ -32,7 +32,7 @@ func (e Environment) Lines(o Options) []Line {
 	fields = append(fields, freezeFields(o, e.Object)...)
 	fields = append(fields, requirementFields(e.Requires)...)
 	lines := append(drawFields(fields), Line{})
-	return append(lines, drawTree(e.runs(o), e.slot(o), e.awaiting(o))...)
+	return append(lines, drawTree(append([]node{e.runs(o), e.slot(o), e.awaiting(o)}, e.reviews(o)...)...)...)
 }
 
 func requirementFields(r v1alpha1.RequirementsInForce) []field {
@@ -55,7 +55,11 @@ func requirementFields(r v1alpha1.RequirementsInForce) []field {
 	if r.RollbackFreezes == v1alpha1.FreezesRespect {
 		rollback += "; they wait for the end of a freeze"
 	}
-	return append(fields, field{"Rollbacks", plain(rollback)})
+	fields = append(fields, field{"Rollbacks", plain(rollback)})
+	if r.Emergencies != nil {
+		fields = append(fields, field{"Emergencies", plain(emergencyWords(r.Emergencies))})
+	}
+	return fields
 }
 
 // evidenceWords says in words what gate must have passed.

@@ -41,7 +41,7 @@ func toneOf(state string) Tone {
 	switch state {
 	case "Passed", "Current", "Succeeded", "Counted", "Adopted", "True", "Open":
 		return Good
-	case "Failed", "RolledBack", "RollbackFailed", "Inconclusive", "Errored", "Rejected", "Expired", "Drifted", "Held", "Ignored", "Revoked", "False":
+	case "Failed", "RolledBack", "RollbackFailed", "Inconclusive", "Errored", "Rejected", "Expired", "Drifted", "Held", "Ignored", "Revoked", "Overridden", "False":
 		return Bad
 	case "Deploying", "Verifying", "RollingBack", "Running", "Changing":
 		return Busy

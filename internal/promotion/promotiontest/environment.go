@@ -100,6 +100,12 @@ func (b *EnvironmentBuilder) Freeze(freeze v1alpha1.Freeze) *EnvironmentBuilder 
 	return b
 }
 
+// Emergencies allows emergencies that one member of a group approves, with what may be skipped; nothing named is all.
+func (b *EnvironmentBuilder) Emergencies(requester v1alpha1.EmergencyRequester, group string, skips ...v1alpha1.EmergencySkip) *EnvironmentBuilder {
+	b.env.Spec.Emergencies = &v1alpha1.EmergencyRequirement{Groups: []string{group}, Requester: requester, Skips: skips}
+	return b
+}
+
 // Gate adds a gate of the platform.
 func (b *EnvironmentBuilder) Gate(gate v1alpha1.Gate) *EnvironmentBuilder {
 	b.env.Spec.Gates = append(b.env.Spec.Gates, gate)

@@ -32,6 +32,8 @@ type EnvironmentSpecApplyConfiguration struct {
 	Repositories []RepositoryMirrorApplyConfiguration `json:"repositories,omitempty"`
 	// freezes say when deployments may not begin or, with effect Allow, when alone they may.
 	Freezes []FreezeApplyConfiguration `json:"freezes,omitempty"`
+	// emergencies allows a Promotion to do without evidence, or not to wait for the end of a freeze; absent: none may.
+	Emergencies *EmergencyRequirementApplyConfiguration `json:"emergencies,omitempty"`
 	// concurrency is PerPipeline (default) or Exclusive.
 	Concurrency *apiv1alpha1.Concurrency `json:"concurrency,omitempty"`
 	// queue is Newest (default) or InOrder.
@@ -143,6 +145,14 @@ func (b *EnvironmentSpecApplyConfiguration) WithFreezes(values ...*FreezeApplyCo
 		}
 		b.Freezes = append(b.Freezes, *values[i])
 	}
+	return b
+}
+
+// WithEmergencies sets the Emergencies field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Emergencies field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithEmergencies(value *EmergencyRequirementApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	b.Emergencies = value
 	return b
 }
 
