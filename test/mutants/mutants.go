@@ -43,7 +43,7 @@ var mutants = []mutant{
 	{"an approval counts though the evidence changed", "approvals.go",
 		` || a.Spec.EvidenceHash != evidenceHash`, ``},
 	{"a freeze is ignored", "enter.go",
-		`.and(v.open())`, ``},
+		`v.unlessSkipped(v1alpha1.SkipFreezes, v.open())`, `v.unlessSkipped(v1alpha1.SkipFreezes, ready())`},
 	{"a rollback ignores freezes that it has to respect", "freeze.go",
 		`|| v.force.RollbackFreezes == v1alpha1.FreezesRespect`, ``},
 	{"nothing looks again when a freeze is over", "enter.go",
