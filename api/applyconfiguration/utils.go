@@ -46,6 +46,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DeliveryPipelineSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeliveryPipelineStatus"):
 		return &apiv1alpha1.DeliveryPipelineStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DeploymentsStatus"):
+		return &apiv1alpha1.DeploymentsStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Emergency"):
+		return &apiv1alpha1.EmergencyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmergencyEntry"):
+		return &apiv1alpha1.EmergencyEntryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmergencyRequirement"):
+		return &apiv1alpha1.EmergencyRequirementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Environment"):
 		return &apiv1alpha1.EnvironmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentProgress"):
@@ -58,6 +66,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EnvironmentStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EvidenceRequirement"):
 		return &apiv1alpha1.EvidenceRequirementApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Freeze"):
+		return &apiv1alpha1.FreezeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Gate"):
 		return &apiv1alpha1.GateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GateStatus"):
@@ -98,6 +108,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LocalPipelineReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObservedEnvironmentReference"):
 		return &apiv1alpha1.ObservedEnvironmentReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Override"):
+		return &apiv1alpha1.OverrideApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PendingReview"):
+		return &apiv1alpha1.PendingReviewApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PipelineEnvironment"):
 		return &apiv1alpha1.PipelineEnvironmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PipelineImage"):

@@ -2,7 +2,8 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Approval is one sign-off, or one rejection, of one release in one environment. Its author is stamped by the API server.
+// Approval is one sign-off, or one rejection, of one release in one environment, or the review of a record there. Its
+// author is stamped by the API server.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:categories=sluice
@@ -39,7 +40,7 @@ type ApprovalList struct {
 }
 
 // ApprovalDecision is what a person decided.
-// +kubebuilder:validation:Enum=Approved;Rejected
+// +kubebuilder:validation:Enum=Approved;Rejected;Reviewed
 type ApprovalDecision string
 
 const (
@@ -47,27 +48,35 @@ const (
 	DecisionApproved ApprovalDecision = "Approved"
 	// DecisionRejected ends the promotion.
 	DecisionRejected ApprovalDecision = "Rejected"
+	// DecisionReviewed says that somebody who was not involved looked at an emergency, or at a change by hand.
+	DecisionReviewed ApprovalDecision = "Reviewed"
 )
 
 // ApprovalSpec is what was signed, and by whom.
+// +kubebuilder:validation:XValidation:rule="has(self.promotionRef) != has(self.recordRef)",message="write exactly one of promotionRef and recordRef"
+// +kubebuilder:validation:XValidation:rule="has(self.recordRef) == (self.decision == 'Reviewed')",message="a record is Reviewed, a promotion is Approved or Rejected"
 type ApprovalSpec struct {
-	// promotionRef names the Promotion.
-	// +required
+	// promotionRef names the Promotion that is approved or rejected.
+	// +optional
 	PromotionRef PromotionReference `json:"promotionRef,omitzero"`
 
-	// releaseHash of the release, as the Environment's status.awaiting shows it: one signs what one saw.
+	// recordRef names the ReleaseRecord that is reviewed, in this namespace.
+	// +optional
+	RecordRef RecordReference `json:"recordRef,omitzero"`
+
+	// releaseHash of the release, as the Environment's status.awaiting or status.reviews shows it: one signs what one saw.
 	// +required
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64
 	ReleaseHash string `json:"releaseHash,omitempty"`
 
-	// evidenceHash of the evidence, as the Environment's status.awaiting shows it.
+	// evidenceHash of the evidence, as the Environment's status.awaiting or status.reviews shows it.
 	// +required
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64
 	EvidenceHash string `json:"evidenceHash,omitempty"`
 
-	// decision is Approved or Rejected.
+	// decision is Approved, Rejected or, of a record, Reviewed.
 	// +required
 	Decision ApprovalDecision `json:"decision,omitempty"`
 

@@ -5,16 +5,21 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // EnvironmentStatus is what the operator observed of an environment, and how promotions take turns in it.
 // +kubebuilder:validation:MinProperties=1
 type EnvironmentStatus struct {
-	// conditions are Accepted, Adopted, Locked, Converged, Ready; Reconciling and Stalled where true.
+	// conditions are Accepted, Adopted, Locked, Converged, Ready; Reviewed where something was to review; Reconciling and
+	// Stalled where true.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:MaxItems=12
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// requires is what is in force, with the tier's defaults filled in.
 	// +optional
 	Requires *RequirementsInForce `json:"requires,omitempty"`
+
+	// deployments says whether they may begin now, and until when; absent where no freezes are listed.
+	// +optional
+	Deployments DeploymentsStatus `json:"deployments,omitzero"`
 
 	// pipelines that have run here, and how they stand.
 	// +optional
@@ -35,6 +40,12 @@ type EnvironmentStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=512
 	Awaiting []AwaitingPromotion `json:"awaiting,omitempty"`
+
+	// reviews are the records that somebody who was not involved has to review: emergencies, and changes by hand.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Reviews []PendingReview `json:"reviews,omitempty"`
 }
 
 // RequirementsInForce are the requirements with every default filled in.
@@ -54,6 +65,14 @@ type RequirementsInForce struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=16
 	RollbackApprovals *int32 `json:"rollbackApprovals,omitempty"`
+
+	// rollbackFreezes says whether freezes hold for a Promotion with intent Rollback.
+	// +optional
+	RollbackFreezes FreezeHandling `json:"rollbackFreezes,omitempty"`
+
+	// emergencies allowed, and what they take; absent where none are.
+	// +optional
+	Emergencies *EmergencyRequirement `json:"emergencies,omitempty"`
 
 	// lock in force.
 	// +optional
@@ -124,6 +143,10 @@ type Holder struct {
 	// +required
 	OnFailure FailureAction `json:"onFailure,omitempty"`
 
+	// emergency says that it came in as one.
+	// +optional
+	Emergency EmergencyEntry `json:"emergency,omitzero"`
+
 	// sinceTime is when the slot was taken.
 	// +optional
 	SinceTime *metav1.Time `json:"sinceTime,omitempty"`
@@ -182,6 +205,11 @@ type AwaitingPromotion struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=256
 	Groups []string `json:"groups,omitempty"`
+
+	// emergency that it asks for, where this Environment allows one: its groups approve then, and excluded alone says who
+	// may not.
+	// +optional
+	Emergency Emergency `json:"emergency,omitzero"`
 
 	// sinceTime is when the wait began.
 	// +optional

@@ -173,6 +173,17 @@ type EnvironmentSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.from == b.from || !(a.to == b.to || b.to.endsWith('/') && a.to.startsWith(b.to))))",message="let each to be listed once, and none lie below another: two repositories would become one"
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, !(a.from == b.to || b.to.endsWith('/') && a.from.startsWith(b.to) || a.from.endsWith('/') && b.to.startsWith(a.from))))",message="let no from and to lie below one another: the same name would mean two repositories"
 	Repositories []RepositoryMirror `json:"repositories,omitempty"`
+	// freezes say when deployments may not begin or, with effect Allow, when alone they may.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Freezes []Freeze `json:"freezes,omitempty"`
+
+	// emergencies allows a Promotion to do without evidence, or not to wait for the end of a freeze; absent: none may.
+	// +optional
+	Emergencies *EmergencyRequirement `json:"emergencies,omitempty"`
 
 	// concurrency is PerPipeline (default) or Exclusive.
 	// +optional

@@ -30,6 +30,12 @@ const (
 	// OwnersAnnotation on a Namespace lists repository=pipeline-namespace/pipeline-name for each owned repository.
 	OwnersAnnotation = "sluice.dev/owners"
 
+	// SealAnnotation on a Namespace holds a hash of each of the others: what does not fit was changed by hand.
+	SealAnnotation = "sluice.dev/seal"
+	// OverriddenByAnnotation on a Namespace names, one a line, who changed the others by hand since they were sealed; the
+	// API server writes it.
+	OverriddenByAnnotation = "sluice.dev/overridden-by"
+
 	// ReleaseAnnotation on a workload is what Sluice touches to bring a release in: the release hash and the promotion.
 	ReleaseAnnotation = "sluice.dev/release"
 	// PinnedAnnotation on a workload says what the pin replaced.

@@ -138,7 +138,7 @@ const (
 )
 
 // EnvironmentCause says why an environment ended as it did.
-// +kubebuilder:validation:Enum=GateFailed;GateInconclusive;RolloutFailed;Drifted;Cancelled;Quarantined;EvidenceRevoked;PromotionDeleted;NotSelected;PredecessorFailed;PromotionFailed;Rejected;Superseded;Expired
+// +kubebuilder:validation:Enum=GateFailed;GateInconclusive;RolloutFailed;Drifted;Cancelled;Quarantined;EvidenceRevoked;PromotionDeleted;Overridden;NotSelected;PredecessorFailed;PromotionFailed;Rejected;Superseded;Expired
 type EnvironmentCause string
 
 const (
@@ -158,6 +158,8 @@ const (
 	CauseEvidenceRevoked EnvironmentCause = "EvidenceRevoked"
 	// CausePromotionDeleted means that the Promotion was deleted while it was at work.
 	CausePromotionDeleted EnvironmentCause = "PromotionDeleted"
+	// CauseOverridden means that somebody changed by hand what the namespace enforces, while the Promotion was at work.
+	CauseOverridden EnvironmentCause = "Overridden"
 	// CauseNotSelected means that the Promotion did not ask for this environment.
 	CauseNotSelected EnvironmentCause = "NotSelected"
 	// CausePredecessorFailed means that an environment before it failed.
@@ -234,6 +236,9 @@ type EnvironmentProgress struct {
 	// +listMapKey=image
 	// +kubebuilder:validation:MaxItems=64
 	GateImages []ResolvedGateImage `json:"gateImages,omitempty"`
+	// emergency says that it entered as one, and what was missing then.
+	// +optional
+	Emergency EmergencyEntry `json:"emergency,omitzero"`
 
 	// approvals that were found, counted or not.
 	// +optional

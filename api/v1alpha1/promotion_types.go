@@ -70,7 +70,7 @@ const (
 
 // PromotionSpec is what is asked for, by whom, and why.
 // +kubebuilder:validation:XValidation:rule="(has(self.intent) && self.intent == 'Rollback') ? (has(self.releaseHash) && has(self.environments) && !has(self.images)) : (has(self.images) && !has(self.releaseHash))",message="a Promotion needs images and no releaseHash; with intent: Rollback it needs releaseHash and environments, and no images"
-// +kubebuilder:validation:XValidation:rule="self.pipelineRef == oldSelf.pipelineRef && self.reason == oldSelf.reason && has(self.intent) == has(oldSelf.intent) && (!has(self.intent) || self.intent == oldSelf.intent) && has(self.images) == has(oldSelf.images) && (!has(self.images) || self.images == oldSelf.images) && has(self.releaseHash) == has(oldSelf.releaseHash) && (!has(self.releaseHash) || self.releaseHash == oldSelf.releaseHash) && has(self.environments) == has(oldSelf.environments) && (!has(self.environments) || self.environments == oldSelf.environments) && has(self.changes) == has(oldSelf.changes) && (!has(self.changes) || self.changes == oldSelf.changes) && has(self.onBehalfOf) == has(oldSelf.onBehalfOf) && (!has(self.onBehalfOf) || self.onBehalfOf == oldSelf.onBehalfOf) && has(self.activeDeadlineSeconds) == has(oldSelf.activeDeadlineSeconds) && (!has(self.activeDeadlineSeconds) || self.activeDeadlineSeconds == oldSelf.activeDeadlineSeconds)",message="a Promotion cannot be changed, only cancelled (lifecycle: Cancelled); create another one"
+// +kubebuilder:validation:XValidation:rule="self.pipelineRef == oldSelf.pipelineRef && self.reason == oldSelf.reason && has(self.intent) == has(oldSelf.intent) && (!has(self.intent) || self.intent == oldSelf.intent) && has(self.images) == has(oldSelf.images) && (!has(self.images) || self.images == oldSelf.images) && has(self.releaseHash) == has(oldSelf.releaseHash) && (!has(self.releaseHash) || self.releaseHash == oldSelf.releaseHash) && has(self.environments) == has(oldSelf.environments) && (!has(self.environments) || self.environments == oldSelf.environments) && has(self.changes) == has(oldSelf.changes) && (!has(self.changes) || self.changes == oldSelf.changes) && has(self.onBehalfOf) == has(oldSelf.onBehalfOf) && (!has(self.onBehalfOf) || self.onBehalfOf == oldSelf.onBehalfOf) && has(self.emergency) == has(oldSelf.emergency) && (!has(self.emergency) || self.emergency == oldSelf.emergency) && has(self.activeDeadlineSeconds) == has(oldSelf.activeDeadlineSeconds) && (!has(self.activeDeadlineSeconds) || self.activeDeadlineSeconds == oldSelf.activeDeadlineSeconds)",message="a Promotion cannot be changed, only cancelled (lifecycle: Cancelled); create another one"
 // +kubebuilder:validation:XValidation:rule="has(self.requestedBy) == has(oldSelf.requestedBy) && (!has(self.requestedBy) || self.requestedBy == oldSelf.requestedBy)",message="requestedBy is stamped by the API server and stays"
 // +kubebuilder:validation:XValidation:rule="!(has(oldSelf.lifecycle) && oldSelf.lifecycle == 'Cancelled') || (has(self.lifecycle) && self.lifecycle == 'Cancelled')",message="a cancelled Promotion stays cancelled; create another one"
 type PromotionSpec struct {
@@ -128,6 +128,10 @@ type PromotionSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
 	OnBehalfOf []string `json:"onBehalfOf,omitempty"`
+
+	// emergency asks to do without evidence, or not to wait for the end of a freeze, where an Environment allows that.
+	// +optional
+	Emergency Emergency `json:"emergency,omitzero"`
 
 	// lifecycle is Active (default) or Cancelled. There is no way back from Cancelled.
 	// +optional

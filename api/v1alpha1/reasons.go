@@ -26,6 +26,8 @@ const (
 	ConditionConverged = "Converged"
 	// ConditionAdmitted of a DeliveryPipeline: its environments let it in.
 	ConditionAdmitted = "Admitted"
+	// ConditionReviewed of an Environment: every emergency and every change by hand was reviewed; absent where there was none.
+	ConditionReviewed = "Reviewed"
 	// ConditionReady of an Environment or DeliveryPipeline: promotions may begin.
 	ConditionReady = "Ready"
 )
@@ -90,6 +92,14 @@ const (
 	ReasonEvidenceExpired = "EvidenceExpired"
 	// ReasonEvidenceFailed means that the newest record of this release, where it counts, is not a pass.
 	ReasonEvidenceFailed = "EvidenceFailed"
+	// ReasonFrozen means that a freeze of the Environment lasts.
+	ReasonFrozen = "Frozen"
+	// ReasonOutsideWindow means that the Environment has windows for deployments, and that none is open.
+	ReasonOutsideWindow = "OutsideWindow"
+	// ReasonInvalidSchedule means that a freeze of the Environment makes no sense, so that nothing can be said to be open.
+	ReasonInvalidSchedule = "InvalidSchedule"
+	// ReasonEmergencyNotAllowed means that the Promotion asks for an emergency that the Environment does not allow.
+	ReasonEmergencyNotAllowed = "EmergencyNotAllowed"
 	// ReasonApprovalsMissing means that people still have to sign.
 	ReasonApprovalsMissing = "ApprovalsMissing"
 	// ReasonRequesterUnknown means that nobody can be held to have asked: no stamp, or a machine that names no person.
@@ -197,6 +207,14 @@ const (
 	ReasonPolicyAltered = "PolicyAltered"
 	// ReasonNamespaceAltered means that the Namespace does not say what the Environment demands.
 	ReasonNamespaceAltered = "NamespaceAltered"
+	// ReasonOverridden means that somebody changed by hand what the Namespace enforces.
+	ReasonOverridden = "Overridden"
+	// ReasonReviewed means that everything that had to be reviewed was.
+	ReasonReviewed = "Reviewed"
+	// ReasonReviewPending means that an emergency, or a change by hand, has to be reviewed.
+	ReasonReviewPending = "ReviewPending"
+	// ReasonReviewOverdue means that it was not reviewed in time.
+	ReasonReviewOverdue = "ReviewOverdue"
 	// ReasonConverged means that what runs is what was promoted.
 	ReasonConverged = "Converged"
 	// ReasonChanging means that a promotion is at work.

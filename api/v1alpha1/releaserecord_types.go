@@ -42,7 +42,7 @@ type ReleaseRecordList struct {
 }
 
 // RecordResult says what became of a release in an environment.
-// +kubebuilder:validation:Enum=Passed;Failed;RolledBack;Adopted;Revoked
+// +kubebuilder:validation:Enum=Passed;Failed;RolledBack;Adopted;Revoked;Overridden
 type RecordResult string
 
 const (
@@ -54,6 +54,8 @@ const (
 	ResultRolledBack RecordResult = "RolledBack"
 	// ResultAdopted means that the release ran before Sluice came.
 	ResultAdopted RecordResult = "Adopted"
+	// ResultOverridden means that somebody brought the release in by hand. It is no evidence for anything.
+	ResultOverridden RecordResult = "Overridden"
 	// ResultRevoked means that an earlier pass no longer counts.
 	ResultRevoked RecordResult = "Revoked"
 )
@@ -85,6 +87,14 @@ type ReleaseRecordSpec struct {
 	// promotion that brought the release; absent where it was adopted.
 	// +optional
 	Promotion RecordedPromotion `json:"promotion,omitzero"`
+
+	// emergency says that the release came in as one, and what was missing then.
+	// +optional
+	Emergency EmergencyEntry `json:"emergency,omitzero"`
+
+	// override says who changed by hand what the namespace enforces, where the result is Overridden.
+	// +optional
+	Override Override `json:"override,omitzero"`
 
 	// result of the release here.
 	// +required

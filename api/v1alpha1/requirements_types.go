@@ -171,4 +171,8 @@ type RollbackRequirement struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=16
 	Approvals *int32 `json:"approvals,omitempty"`
+
+	// freezes is Ignore (default) or Respect: whether a rollback waits for the end of a freeze.
+	// +optional
+	Freezes FreezeHandling `json:"freezes,omitempty"`
 }

@@ -57,8 +57,9 @@ func TestTheStaticFormIsTheSame(t *testing.T) {
 	// Those with a parameter, and what only warns.
 	want := []string{
 		"MutatingAdmissionPolicy sluice-stamp-approvals", "MutatingAdmissionPolicyBinding sluice-stamp-approvals",
-		"ValidatingAdmissionPolicy sluice-pinned", "ValidatingAdmissionPolicy sluice-signoff",
+		"ValidatingAdmissionPolicy sluice-pinned", "ValidatingAdmissionPolicy sluice-reviews", "ValidatingAdmissionPolicy sluice-signoff",
 		"ValidatingAdmissionPolicyBinding sluice-lock-audit", "ValidatingAdmissionPolicyBinding sluice-pinned",
+		"ValidatingAdmissionPolicyBinding sluice-reviews-need-an-environment-in-this-namespace",
 		"ValidatingAdmissionPolicyBinding sluice-signoff-needs-an-environment-in-this-namespace",
 	}
 	if !slices.Equal(missing, want) {

@@ -61,7 +61,7 @@ func (r *EnvironmentReconciler) Reconcile(ctx context.Context, env *v1alpha1.Env
 
 // gather reads everything that bears on the Environment, but for the registry's answers.
 func (r *EnvironmentReconciler) gather(ctx context.Context, env *v1alpha1.Environment) (environment.Snapshot, error) {
-	snapshot := environment.Snapshot{Environment: env, Now: r.Clock.Now()}
+	snapshot := environment.Snapshot{Environment: env, Zones: zonesOf(env), Now: r.Clock.Now()}
 	ns := &corev1.Namespace{}
 	found, err := r.Gatherer.find(ctx, client.ObjectKey{Name: env.Namespace}, ns)
 	if err != nil || !found {
@@ -87,6 +87,11 @@ func (r *EnvironmentReconciler) gather(ctx context.Context, env *v1alpha1.Enviro
 	if snapshot.Promotions, err = r.lastPromotions(ctx, snapshot); err != nil {
 		return snapshot, err
 	}
+	var reviews v1alpha1.ApprovalList
+	if err := r.Gatherer.list(ctx, &reviews, client.InNamespace(env.Namespace), client.MatchingFields{IndexApprovalDecision: string(v1alpha1.DecisionReviewed)}); err != nil {
+		return snapshot, err
+	}
+	snapshot.Reviews = pointers(reviews.Items)
 	observed, err := r.Gatherer.Observed(ctx, env.Namespace)
 	snapshot.Sightings = sightings(observed)
 	return snapshot, err

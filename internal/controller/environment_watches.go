@@ -30,7 +30,7 @@ func (r *EnvironmentReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		{object: &corev1.Pod{}, requests: ofSameNamespace, options: where(podChanges())},
 	}
 	watches = append(watches, each(ofSameNamespace,
-		&v1alpha1.ReleaseRecord{}, &rbacv1.RoleBinding{}, &batchv1.Job{},
+		&v1alpha1.ReleaseRecord{}, &v1alpha1.Approval{}, &rbacv1.RoleBinding{}, &batchv1.Job{},
 		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &appsv1.ReplicaSet{}, &batchv1.CronJob{})...)
 	for _, object := range policyKinds() {
 		watches = append(watches, watch{object: object, requests: r.everyEnvironment, options: where(shippedPolicies())})

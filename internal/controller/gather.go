@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/clock"
 	"github.com/sluice-dev/sluice/internal/delivery"
 	"github.com/sluice-dev/sluice/internal/gate"
 	"github.com/sluice-dev/sluice/internal/policy"
@@ -208,9 +210,24 @@ func (g *Gatherer) place(ctx context.Context, namespace string, site *promotion.
 	if found, err = g.find(ctx, client.ObjectKey{Namespace: namespace, Name: v1alpha1.EnvironmentName}, env); err != nil || !found {
 		return err
 	}
-	site.Environment = env
+	site.Environment, site.Zones = env, zonesOf(env)
 	site.Permitted, err = g.Permitted(ctx, namespace)
 	return err
+}
+
+// zonesOf returns the time zones that an Environment names, as far as they are known.
+func zonesOf(env *v1alpha1.Environment) map[string]*time.Location {
+	zones := map[string]*time.Location{}
+	for i := range env.Spec.Freezes {
+		name := env.Spec.Freezes[i].TimeZone
+		if zones[name] != nil {
+			continue
+		}
+		if zone := clock.Zone(name); zone != nil {
+			zones[name] = zone
+		}
+	}
+	return zones
 }
 
 func (g *Gatherer) find(ctx context.Context, key client.ObjectKey, object client.Object) (bool, error) {

@@ -27,6 +27,8 @@ const (
 	IndexBindingRole = "roleRef"
 	// IndexApprovalPromotion finds Approvals by the uid of their Promotion.
 	IndexApprovalPromotion = "spec.promotionRef.uid"
+	// IndexApprovalDecision finds Approvals by their decision.
+	IndexApprovalDecision = "spec.decision"
 	// IndexEnvironmentHolder finds Environments by the Promotions that hold a slot or await sign-off there, as namespace/name.
 	IndexEnvironmentHolder = "status.holders"
 	// IndexPipelineEnvironment finds DeliveryPipelines by the namespaces of their environments.
@@ -57,6 +59,7 @@ func indexes() []index {
 		{&v1alpha1.Promotion{}, IndexPromotionNamespace, promotionNamespaces},
 		{&v1alpha1.Promotion{}, IndexPromotionSignOff, promotionSignOff},
 		{&v1alpha1.Approval{}, IndexApprovalPromotion, approvalPromotion},
+		{&v1alpha1.Approval{}, IndexApprovalDecision, approvalDecision},
 		{&v1alpha1.Environment{}, IndexEnvironmentHolder, environmentHolders},
 		{&v1alpha1.DeliveryPipeline{}, IndexPipelineEnvironment, pipelineEnvironments},
 		{&v1alpha1.DeliveryPipeline{}, IndexPipelineAccount, pipelineAccount},
@@ -112,10 +115,18 @@ func promotionNamespaces(object client.Object) []string {
 
 func approvalPromotion(object client.Object) []string {
 	a, ok := object.(*v1alpha1.Approval)
-	if !ok {
+	if !ok || a.Spec.PromotionRef.UID == "" {
 		return nil
 	}
 	return []string{a.Spec.PromotionRef.UID}
+}
+
+func approvalDecision(object client.Object) []string {
+	a, ok := object.(*v1alpha1.Approval)
+	if !ok {
+		return nil
+	}
+	return []string{string(a.Spec.Decision)}
 }
 
 func environmentHolders(object client.Object) []string {

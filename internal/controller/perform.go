@@ -95,7 +95,10 @@ func (p *Performer) updateEnvironment(ctx context.Context, e promotion.UpdateEnv
 // createRecord writes a record once; that it is there already is what was wanted.
 func (p *Performer) createRecord(ctx context.Context, record *v1alpha1.ReleaseRecord) error {
 	err := p.Client.Create(ctx, record.DeepCopy(), client.FieldOwner(delivery.FieldManager))
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+	switch {
+	case err == nil:
+		countExceptions(record)
+	case !apierrors.IsAlreadyExists(err):
 		return fmt.Errorf("write record %s/%s: %w", record.Namespace, record.Name, err)
 	}
 	return nil

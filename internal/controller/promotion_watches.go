@@ -90,7 +90,7 @@ func (r *PromotionReconciler) ofRecord(ctx context.Context, object client.Object
 
 func ofApproval(_ context.Context, object client.Object) []reconcile.Request {
 	approval, ok := object.(*v1alpha1.Approval)
-	if !ok {
+	if !ok || approval.Spec.PromotionRef.Name == "" {
 		return nil
 	}
 	ref := approval.Spec.PromotionRef

@@ -57,12 +57,10 @@ func (r *recorder) Patch(_ context.Context, obj client.Object, patch client.Patc
 
 func TestPinPatchesOnlyWhatIsOurs(t *testing.T) {
 	r := &recorder{}
-	err := (&Applier{Client: r}).Pin(context.Background(), promotion.Pin{
-		Namespace: namespace, ResourceVersion: "41",
-		Copy: promotion.EnforcedCopy{
-			Lock: v1alpha1.LockEnforce, Images: []string{api + "@" + digestA}, Pins: map[string]string{api: api + "@" + digestA},
-		},
-	})
+	enforced := promotion.EnforcedCopy{
+		Lock: v1alpha1.LockEnforce, Images: []string{api + "@" + digestA}, Pins: map[string]string{api: api + "@" + digestA},
+	}
+	err := (&Applier{Client: r}).Pin(context.Background(), promotion.Pin{Namespace: namespace, ResourceVersion: "41", Copy: enforced})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +71,7 @@ func TestPinPatchesOnlyWhatIsOurs(t *testing.T) {
 			v1alpha1.ImagesAnnotation: api + "@" + digestA, v1alpha1.PinsAnnotation: api + "@" + digestA,
 			v1alpha1.OwnersAnnotation: nil, v1alpha1.AdoptedAnnotation: nil, v1alpha1.OthersAnnotation: nil,
 			v1alpha1.MirrorsAnnotation: nil, v1alpha1.PrefixesAnnotation: nil, v1alpha1.UnmanagedAnnotation: nil, v1alpha1.GateImagesAnnotation: nil,
+			v1alpha1.SealAnnotation: promotion.SealOf(enforced), v1alpha1.OverriddenByAnnotation: nil,
 		},
 	}}
 	if r.kind != types.MergePatchType || r.object.GetName() != namespace || !reflect.DeepEqual(r.body, want) {

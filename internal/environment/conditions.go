@@ -30,9 +30,10 @@ func (d *decision) setConditions() {
 	}
 	d.set(locked)
 	d.set(d.converged())
+	d.setReviewed()
 	ready := d.ready(accepted, adopted, locked)
 	d.set(ready)
-	d.setWhereTrue(v1alpha1.ConditionStalled, d.refusal.Type != "", accepted)
+	d.setWhereTrue(v1alpha1.ConditionStalled, accepted.Status != metav1.ConditionTrue, accepted)
 	d.setWhereTrue(v1alpha1.ConditionReconciling, d.refusal.Type == "" && adopted.Status == metav1.ConditionFalse, adopted)
 }
 
@@ -50,8 +51,10 @@ func (d *decision) setWhereTrue(conditionType string, holds bool, like metav1.Co
 }
 
 func (d *decision) accepted() metav1.Condition {
-	if d.refusal.Type != "" {
-		return v1alpha1.NewCondition(v1alpha1.ConditionAccepted, metav1.ConditionFalse, d.refusal.Type, d.refusal.Message)
+	for _, reason := range []v1alpha1.Reason{d.refusal, d.invalid} {
+		if reason.Type != "" {
+			return v1alpha1.NewCondition(v1alpha1.ConditionAccepted, metav1.ConditionFalse, reason.Type, reason.Message)
+		}
 	}
 	return v1alpha1.NewCondition(v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted, "the Environment is in force")
 }
@@ -156,6 +159,9 @@ func (d *decision) locked() metav1.Condition {
 	case d.force.Lock == v1alpha1.LockAudit:
 		return condition(metav1.ConditionFalse, v1alpha1.ReasonAuditing, "the API server warns of images that were not promoted, and lets them in")
 	}
+	if d.unreviewedOverride() {
+		return condition(metav1.ConditionFalse, v1alpha1.ReasonOverridden, "somebody changed by hand what the API server enforces here, and nobody reviewed that yet; see Reviewed")
+	}
 	return condition(metav1.ConditionTrue, v1alpha1.ReasonEnforced, "the API server refuses images that were not promoted")
 }
 
@@ -218,16 +224,18 @@ func (d *decision) unmanagedImages() []string {
 }
 
 // ready names the first that stands in the way of a promotion: what is not adopted or not locked does so where the
-// Environment asks for the lock. That something drifted does not: a promotion may be what mends it.
+// Environment asks for the lock. That something drifted, or was changed by hand, does not: a promotion may be what mends
+// it, and the API server refuses what was not allowed all the same.
 func (d *decision) ready(accepted, adopted, locked metav1.Condition) metav1.Condition {
 	enforced := d.force.Lock == v1alpha1.LockEnforce
+	overridden := locked.Reason == v1alpha1.ReasonOverridden
 	for _, c := range []struct {
 		condition metav1.Condition
 		matters   bool
 	}{
 		{accepted, true},
 		{adopted, enforced || adopted.Reason == v1alpha1.ReasonInProgress},
-		{locked, enforced},
+		{locked, enforced && !overridden},
 	} {
 		if c.matters && c.condition.Status != metav1.ConditionTrue {
 			return v1alpha1.NewCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, c.condition.Reason, c.condition.Message)

@@ -21,11 +21,10 @@ func Decide(snapshot Snapshot) Plan {
 	}
 	d.pipelines, d.records = sortedPipelines(snapshot.Pipelines), recordsByPipeline(snapshot)
 	d.decide()
-	plan := Plan{Effects: d.effects, Status: d.status, Questions: d.questions, Events: d.events}
 	if len(d.questions) > 0 {
-		plan.Wake = snapshot.NextAnswer
+		d.wakeAt(snapshot.NextAnswer)
 	}
-	return plan
+	return Plan{Effects: d.effects, Status: d.status, Questions: d.questions, Events: d.events, Wake: d.wake}
 }
 
 // decision is the work on one plan.
@@ -49,22 +48,32 @@ type decision struct {
 	newRecords []*v1alpha1.ReleaseRecord
 	// refusal says why the Environment is not accepted; the zero value where it is.
 	refusal v1alpha1.Reason
+	// invalid says what of the Environment makes no sense though all else is carried out; the zero value where nothing.
+	invalid v1alpha1.Reason
+	// overrides are the records of this pass of what was changed by hand.
+	overrides []*v1alpha1.ReleaseRecord
+	// reviewed are the records that have or had to be reviewed, unreviewed those that still have to.
+	reviewed, unreviewed []*v1alpha1.ReleaseRecord
 	// restored says that a copy that was lost is taken from the records.
 	restored  bool
 	effects   []promotion.Effect
 	questions []Question
 	events    []promotion.Event
+	wake      time.Time
 }
 
 func (d *decision) decide() {
 	d.refusal = d.refuse()
 	if d.refusal.Type == "" {
 		d.restore()
+		d.noticeOverride()
 		d.assignOwners()
 		d.adopt()
 		d.recordAdopted()
 		d.enforce()
 	}
+	d.readFreezes()
+	d.review()
 	d.status.Requires = &d.force
 	d.deliver()
 	d.setConditions()
@@ -93,6 +102,13 @@ func (d *decision) repository(image string) string { return d.mirrors.Canonical(
 func (d *decision) now() *metav1.Time {
 	now := metav1.NewTime(d.snapshot.Now.Truncate(time.Second))
 	return &now
+}
+
+// wakeAt asks for another look at a time, the earliest of those asked for.
+func (d *decision) wakeAt(at time.Time) {
+	if !at.IsZero() && (d.wake.IsZero() || at.Before(d.wake)) {
+		d.wake = at
+	}
 }
 
 // before returns a condition as it was; nil where there was none.

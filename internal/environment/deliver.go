@@ -66,7 +66,7 @@ func (d *decision) entry(pipeline string) *v1alpha1.DeliveredPipeline {
 // settledEntry returns how a pipeline stands that no promotion is at work for, drift aside; false where nothing of it
 // came here.
 func (d *decision) settledEntry(key string) (v1alpha1.DeliveredPipeline, bool) {
-	for _, r := range d.newRecords {
+	for _, r := range slices.Concat(d.newRecords, d.overrides) {
 		if keyOf(r.Spec.PipelineRef.Namespace, r.Spec.PipelineRef.Name) == key {
 			return d.entryOf(key, r), true
 		}
@@ -96,14 +96,14 @@ func (d *decision) outdated(entry v1alpha1.DeliveredPipeline, records []*v1alpha
 // entryOf returns the entry that a record means, as the promotion that wrote it would have left it.
 func (d *decision) entryOf(key string, record *v1alpha1.ReleaseRecord) v1alpha1.DeliveredPipeline {
 	entry := v1alpha1.DeliveredPipeline{Pipeline: key, State: v1alpha1.DeliveryCurrent, SinceTime: d.now()}
-	switch record.Spec.Result {
-	case v1alpha1.ResultFailed:
+	switch {
+	case record.Spec.Result == v1alpha1.ResultRolledBack, record.Spec.Cause == v1alpha1.CauseOverridden:
+		record = promotion.Stable(d.records[key], d.namespace())
+	case record.Spec.Result == v1alpha1.ResultFailed:
 		entry.State = v1alpha1.DeliveryHeld
 		if before := d.entry(key); before != nil && before.State == v1alpha1.DeliveryRollbackFailed {
 			entry.State = v1alpha1.DeliveryRollbackFailed
 		}
-	case v1alpha1.ResultRolledBack:
-		record = promotion.Stable(d.records[key], d.namespace())
 	}
 	if record != nil {
 		p := record.Spec.Promotion

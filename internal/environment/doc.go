@@ -6,5 +6,5 @@
 // snapshot's, so that nothing is written.
 //
 // Read it in this order: snapshot.go (the two ends), decide.go (the way between), owners.go (whose is which repository),
-// adopt.go (what ran before Sluice came), enforce.go (what the Namespace says), deliver.go and conditions.go (the status).
+// adopt.go (what ran before Sluice came), enforce.go (what the Namespace says), freeze.go, override.go and review.go, deliver.go and conditions.go (the status).
 package environment

@@ -27,10 +27,10 @@ func (d *decision) enforce() {
 	if d.altered() {
 		d.event(true, v1alpha1.ReasonNamespaceAltered, "Enforce", "somebody changed what Namespace "+d.namespace()+" enforces; it says again what the Environment demands")
 	}
-	for _, r := range d.newRecords {
+	for _, r := range slices.Concat(d.overrides, d.newRecords) {
 		d.effects = append(d.effects, promotion.CreateRecord{Record: r})
 	}
-	if !d.want.Equal(d.was) {
+	if !d.want.Equal(d.was) || !d.was.Sealed() {
 		d.effects = append(d.effects, promotion.Pin{Namespace: d.namespace(), ResourceVersion: d.snapshot.Namespace.ResourceVersion, Copy: d.want})
 	}
 }

@@ -19,6 +19,7 @@ func (d *decision) event(warning bool, reason, action, note string) {
 func (d *decision) publishTransitions() {
 	for _, t := range []struct{ conditionType, action string }{
 		{v1alpha1.ConditionAccepted, "Accept"}, {v1alpha1.ConditionAdopted, "Adopt"}, {v1alpha1.ConditionLocked, "Lock"}, {v1alpha1.ConditionConverged, "Observe"},
+		{v1alpha1.ConditionReviewed, "Review"},
 	} {
 		before, now := d.before(t.conditionType), find(d.status.Conditions, t.conditionType)
 		if now == nil || before != nil && before.Reason == now.Reason {

@@ -17,6 +17,8 @@ type Snapshot struct {
 	Environment *v1alpha1.Environment
 	// Namespace of the Environment, which holds the enforced copy.
 	Namespace *corev1.Namespace
+	// Zones are the time zones that the Environment's freezes name; a name that is missing is not known.
+	Zones map[string]*time.Location
 	// Permitted says that a RoleBinding lets the operator work here.
 	Permitted bool
 	// Refused is what the API server said when an effect of this very plan was tried; the zero value where nothing was refused.
@@ -29,6 +31,8 @@ type Snapshot struct {
 	Records []*v1alpha1.ReleaseRecord
 	// Promotions of the pipelines, where the Namespace enforces nothing; nil elsewhere.
 	Promotions []*v1alpha1.Promotion
+	// Reviews are the Approvals of the namespace with the decision Reviewed.
+	Reviews []*v1alpha1.Approval
 	// Answers of registries.
 	Answers map[Question]Answer
 	// Policies that are not as they should be.

@@ -112,7 +112,7 @@ func (a *App) command() *cobra.Command {
 		Short: "Promotions of Sluice: see them, follow them, sign them",
 		Long: `Sluice moves container images from development through test to production, and lets nothing else in.
 
-This plugin shows pipelines, environments and promotions, and signs or rejects what awaits sign-off.`,
+This plugin shows pipelines, environments and promotions, and signs, rejects or reviews what waits for people.`,
 		Example: `  # What is on its way, and what does it wait for?
   kubectl sluice get promotions -n shop
 
@@ -129,7 +129,7 @@ This plugin shows pipelines, environments and promotions, and signs or rejects w
 		return fmt.Errorf("%w\nSee '%s --help' for usage", err, c.CommandPath())
 	})
 	flags.AddFlags(root.PersistentFlags())
-	root.AddCommand(a.getCommand(flags), a.signCommand(flags, approval()), a.signCommand(flags, rejection()))
+	root.AddCommand(a.getCommand(flags), a.signCommand(flags, approval()), a.signCommand(flags, rejection()), a.reviewCommand(flags))
 	return root
 }
 

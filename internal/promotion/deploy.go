@@ -20,7 +20,7 @@ func (v *visit) beginDeploying() {
 // deploy brings the release in: pin, touch, and wait until every live pod runs it and is ready.
 func (v *visit) deploy() {
 	v.progress.Reasons = nil
-	if v.yields() {
+	if v.yields() || v.handsOff() {
 		return
 	}
 	reasons := v.inTheWay()

@@ -7,5 +7,6 @@
 // passed, that something drifted) is written into the status before it is acted on.
 //
 // Read it in this order: snapshot.go and plan.go (the two ends), decide.go (the way between), enter.go (what stands
-// before an environment), then deploy.go, verify.go and rollback.go (what happens inside).
+// before an environment), with freeze.go and emergency.go, then deploy.go, verify.go and rollback.go (what happens
+// inside), and override.go (what somebody did by hand meanwhile).
 package promotion

@@ -42,7 +42,7 @@ func gravest(causes map[v1alpha1.EnvironmentCause]bool) v1alpha1.PromotionOutcom
 		{v1alpha1.CauseGateFailed, v1alpha1.OutcomeFailed}, {v1alpha1.CauseGateInconclusive, v1alpha1.OutcomeFailed},
 		{v1alpha1.CauseRolloutFailed, v1alpha1.OutcomeFailed}, {v1alpha1.CauseDrifted, v1alpha1.OutcomeFailed},
 		{v1alpha1.CauseQuarantined, v1alpha1.OutcomeFailed}, {v1alpha1.CauseEvidenceRevoked, v1alpha1.OutcomeFailed},
-		{v1alpha1.CausePromotionDeleted, v1alpha1.OutcomeFailed},
+		{v1alpha1.CausePromotionDeleted, v1alpha1.OutcomeFailed}, {v1alpha1.CauseOverridden, v1alpha1.OutcomeFailed},
 		{v1alpha1.CauseRejected, v1alpha1.OutcomeRejected}, {v1alpha1.CauseCancelled, v1alpha1.OutcomeCancelled},
 		{v1alpha1.CauseSuperseded, v1alpha1.OutcomeSuperseded}, {v1alpha1.CauseExpired, v1alpha1.OutcomeExpired},
 	} {
@@ -179,6 +179,19 @@ func without(conditions []metav1.Condition, types ...string) []metav1.Condition 
 	return slices.DeleteFunc(conditions, func(c metav1.Condition) bool { return slices.Contains(types, c.Type) })
 }
 
+// publishEmergency makes an event of an emergency that enters.
+func (d *decision) publishEmergency(p v1alpha1.EnvironmentProgress, before v1alpha1.EnvironmentState) {
+	entered := before == "" || before == v1alpha1.StatePending || before == v1alpha1.StateWaiting
+	if p.Emergency.Reason == "" || !entered {
+		return
+	}
+	note := p.Name + " is entered as an emergency: " + p.Emergency.Reason
+	if len(p.Emergency.Skipped) > 0 {
+		note += "; without " + words(p.Emergency.Skipped)
+	}
+	d.events = append(d.events, Event{Warning: true, Reason: "Emergency", Action: "Promote", Note: v1alpha1.Clip(note, 1024)})
+}
+
 // publishTransitions makes an event of every change of state, and of the end.
 func (d *decision) publishTransitions() {
 	before := map[string]v1alpha1.EnvironmentState{}
@@ -197,6 +210,7 @@ func (d *decision) publishTransitions() {
 		}
 		visit := visit{decision: d, progress: &p}
 		d.events = append(d.events, Event{Warning: visit.failed(), Reason: string(p.State), Action: "Promote", Note: v1alpha1.Clip(note, 1024)})
+		d.publishEmergency(p, before[p.Name])
 	}
 	if d.status.Outcome != "" && d.promotion().Status.Outcome == "" {
 		bad := slices.Contains([]v1alpha1.PromotionOutcome{v1alpha1.OutcomeFailed, v1alpha1.OutcomeRejected, v1alpha1.OutcomeExpired}, d.status.Outcome)

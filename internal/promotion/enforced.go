@@ -39,6 +39,10 @@ type EnforcedCopy struct {
 	Unmanaged v1alpha1.UnmanagedImages
 	// GateImages are image=job: the image may run in that Job of the operator, and nowhere else.
 	GateImages []string
+	// Seal that was found; a copy that is written gets its own.
+	Seal string
+	// OverriddenBy are those who changed the copy by hand since it was sealed. What is written names nobody.
+	OverriddenBy []string
 }
 
 // ParseEnforced reads the enforced copy from a Namespace.
@@ -59,6 +63,10 @@ func ParseEnforced(ns *corev1.Namespace) EnforcedCopy {
 		Prefixes:   strings.Fields(notes[v1alpha1.PrefixesAnnotation]),
 		Unmanaged:  v1alpha1.UnmanagedImages(notes[v1alpha1.UnmanagedAnnotation]),
 		GateImages: strings.Fields(notes[v1alpha1.GateImagesAnnotation]),
+		Seal:       notes[v1alpha1.SealAnnotation],
+	}
+	if by := notes[v1alpha1.OverriddenByAnnotation]; by != "" {
+		c.OverriddenBy = strings.Split(by, "\n")
 	}
 	for _, field := range strings.Fields(notes[v1alpha1.MirrorsAnnotation]) {
 		canonical, name, _ := strings.Cut(field, "=")
@@ -113,8 +121,16 @@ func (c EnforcedCopy) Labels() map[string]string {
 	}
 }
 
-// Annotations returns the annotations of the Namespace that express the copy. An empty value means: no such annotation.
+// Annotations returns the annotations of the Namespace that express the copy, sealed. An empty value means: no such
+// annotation.
 func (c EnforcedCopy) Annotations() map[string]string {
+	annotations := c.content()
+	annotations[v1alpha1.SealAnnotation], annotations[v1alpha1.OverriddenByAnnotation] = c.seal(), ""
+	return annotations
+}
+
+// content returns the annotations without their seal.
+func (c EnforcedCopy) content() map[string]string {
 	return map[string]string{
 		v1alpha1.ImagesAnnotation:     joinSorted(c.Images),
 		v1alpha1.PinsAnnotation:       joinSorted(c.pins()),
@@ -135,13 +151,14 @@ func (c EnforcedCopy) Untouched() bool {
 
 // Equal says whether two copies enforce the same.
 func (c EnforcedCopy) Equal(other EnforcedCopy) bool {
-	return maps.Equal(c.Labels(), other.Labels()) && maps.Equal(c.Annotations(), other.Annotations())
+	return maps.Equal(c.Labels(), other.Labels()) && maps.Equal(c.content(), other.content())
 }
 
 // Clone returns a copy that shares nothing.
 func (c EnforcedCopy) Clone() EnforcedCopy {
 	c.Images, c.Others = slices.Clone(c.Images), slices.Clone(c.Others)
 	c.Prefixes, c.GateImages = slices.Clone(c.Prefixes), slices.Clone(c.GateImages)
+	c.OverriddenBy = slices.Clone(c.OverriddenBy)
 	c.Pins, c.Owners = maps.Clone(c.Pins), maps.Clone(c.Owners)
 	c.Mirrors, c.Adopted = maps.Clone(c.Mirrors), maps.Clone(c.Adopted)
 	return c

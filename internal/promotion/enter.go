@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
@@ -44,17 +46,20 @@ func (v *visit) judge() {
 	if !v.waiting() || v.stop != "" {
 		return
 	}
-	v.verdict = v.policiesWhole().and(v.environmentThere()).and(v.predecessorsPassed())
+	v.verdict = v.policiesWhole().and(v.environmentThere()).and(v.afterPredecessors())
 	if v.site.Environment != nil {
-		before := v.verdict.and(v.admitted()).and(v.permitted()).and(v.gatesAllowed()).and(v.evidenceComplete()).and(v.requesterKnown())
+		evidence := v.unlessSkipped(v1alpha1.SkipEvidence, v.evidenceComplete())
+		before := v.verdict.and(v.admitted()).and(v.permitted()).and(v.gatesAllowed()).and(evidence).and(v.requesterKnown())
 		signed := v.approved(before)
-		v.verdict = before.and(signed).and(v.newest(signed)).and(v.free()).and(v.workloadsThere())
+		open := v.unlessSkipped(v1alpha1.SkipFreezes, v.open())
+		v.verdict = before.and(signed).and(open).and(v.emergencyAllowed()).and(v.newest(signed)).and(v.free()).and(v.workloadsThere())
 		if before.State == Ready {
 			v.verdict = v.verdict.and(v.mirrored())
 		}
 		if v.verdict.State == Ready {
 			v.verdict = v.gateImagesKnown()
 		}
+		v.lookAgainWhenItOpens()
 	}
 	if v.verdict.State == Refused {
 		v.stop, v.stopMessage = v.verdict.Cause, v.verdict.Why
@@ -78,6 +83,7 @@ func (v *visit) enter() {
 	case v.writeFirst:
 		v.wait(v1alpha1.NewReason(v1alpha1.ReasonPending, "every check passed; enters as soon as this is written down"))
 	default:
+		v.progress.Emergency = v.emergencyEntry()
 		v.claim()
 		v.beginDeploying()
 		v.deploy()
@@ -135,16 +141,25 @@ func (v *visit) environmentThere() Verdict {
 	case namespace.DeletionTimestamp != nil || env.DeletionTimestamp != nil:
 		return pending(v1alpha1.NewReason(v1alpha1.ReasonEnvironmentTerminating,
 			"namespace %s or its Environment is being deleted; create them again, or cancel this Promotion", v.namespace()))
-	case !conditionTrue(env.Status.Conditions, v1alpha1.ConditionReady):
-		why := "the operator has not looked at it yet"
-		for _, c := range env.Status.Conditions {
-			if c.Type == v1alpha1.ConditionReady && c.Message != "" {
-				why = c.Reason + ": " + c.Message
-			}
-		}
-		return pending(v1alpha1.NewReason(v1alpha1.ReasonEnvironmentNotReady, "the Environment of %s is not ready: %s", v.namespace(), why))
 	}
-	return ready()
+	if reason := v.changedByHand(); reason.Type != "" {
+		return pending(reason)
+	}
+	return v.environmentReady()
+}
+
+func (v *visit) environmentReady() Verdict {
+	why := "the operator has not looked at it yet"
+	for _, c := range v.site.Environment.Status.Conditions {
+		switch {
+		case c.Type != v1alpha1.ConditionReady:
+		case c.Status == metav1.ConditionTrue, c.Reason == v1alpha1.ReasonInvalidSchedule && !v.heedsFreezes():
+			return ready()
+		case c.Message != "":
+			why = c.Reason + ": " + c.Message
+		}
+	}
+	return pending(v1alpha1.NewReason(v1alpha1.ReasonEnvironmentNotReady, "the Environment of %s is not ready: %s", v.namespace(), why))
 }
 
 // admitted checks the consent of the environment: to this pipeline, to each of its repositories.
@@ -195,7 +210,7 @@ func (v *visit) requesterKnown() Verdict {
 
 // approved counts the signatures. They can be given once everything before them is there.
 func (v *visit) approved(before Verdict) Verdict {
-	needed := approvalsFor(v.force, v.promotion().Spec.Intent)
+	needed := v.needed()
 	if needed.Mode != v1alpha1.RequirementRequired {
 		v.progress.Approvals = nil
 		return ready()
@@ -225,7 +240,7 @@ func (v *visit) approved(before Verdict) Verdict {
 		changed = "; the Environment changed since the wait began, and what it says now decides (" + strings.Join(changes, "; ") + ")"
 	}
 	return pending(v1alpha1.NewReason(v1alpha1.ReasonApprovalsMissing, "waits in %s for %s%s; kubectl sluice approve %s -n %s -e %s",
-		v.step.Name, t.missing, v1alpha1.Clip(changed, 640), p.Name, p.Namespace, v.step.Name))
+		v.step.Name, v.asEmergency(t.missing), v1alpha1.Clip(changed, 640), p.Name, p.Namespace, v.step.Name))
 }
 
 func (v *visit) free() Verdict {

@@ -112,6 +112,18 @@ func randomEnvironment(d *dice, namespace string, tier v1alpha1.Tier) *Environme
 		env.Gate(JobGate("functional", v1alpha1.PurposeFunctional)).Gate(JobGate("stress", choose(d, v1alpha1.PurposeStress, v1alpha1.PurposeOther)))
 	}
 	demandMore(d, env)
+	if d.one(4) {
+		skips := choose(d, nil, []v1alpha1.EmergencySkip{v1alpha1.SkipEvidence}, []v1alpha1.EmergencySkip{v1alpha1.SkipFreezes})
+		env.Emergencies(choose(d, v1alpha1.RequesterExcluded, v1alpha1.RequesterAllowed), choose(d, "qa", "sre"), skips...)
+	}
+	switch d.roll(8) {
+	case 1:
+		env.Freeze(Nightly("night", int32(d.roll(24)), choose[int32](d, 600, 7200, 43200), choose(d, "UTC", "Asia/Tokyo"))) //nolint:gosec // an hour.
+	case 2:
+		env.Freeze(window(Nightly("day", 9, choose[int32](d, 600, 7200, 43200), "UTC"))).RollbackFreezes(choose(d, v1alpha1.FreezesIgnore, v1alpha1.FreezesRespect))
+	case 3:
+		env.Freeze(Once("audit", time.Hour, 10*time.Hour)).Freeze(window(Nightly("day", 9, 43200, "UTC")))
+	}
 	switch d.roll(8) {
 	case 1:
 		env.Exclusive()
@@ -147,6 +159,9 @@ func demandMore(d *dice, env *EnvironmentBuilder) {
 func randomPromotion(w *world, d *dice, name string) *v1alpha1.Promotion {
 	b := MakePromotion(name).Created(w.now.Sub(Epoch))
 	seed := choose(d, "v2", "v3", "v1")
+	if d.one(5) {
+		b.Emergency("INC-77", choose(d, nil, []v1alpha1.EmergencySkip{v1alpha1.SkipEvidence}, []v1alpha1.EmergencySkip{v1alpha1.SkipFreezes})...)
+	}
 	if d.one(5) {
 		return b.Rollback(choose(d, "prod", "test"), promotion.ReleaseHash(Release(choose(d, "v1", "v2")))).Obj()
 	}
@@ -252,7 +267,13 @@ func randomAccident(w *world, d *dice) {
 // randomSabotage is what somebody does who may.
 func randomSabotage(w *world, d *dice) {
 	site := w.randomSite(d)
-	switch d.roll(10) {
+	switch d.roll(11) {
+	case 10:
+		if len(promotion.ParseEnforced(site.Namespace).ChangedByHand()) > 0 {
+			w.sealed(site, Release("v9")...)
+			return
+		}
+		w.byHand(site, Image("api", choose(d, "v2", "v9")).Reference())
 	case 1:
 		site.Environment.Status.Holders, site.Environment.ResourceVersion = nil, w.next()
 	case 2:

@@ -88,12 +88,41 @@ func (o oracle) whyNoClaim(update promotion.UpdateEnvironment) string {
 	if o.Promotion.Spec.Lifecycle == v1alpha1.LifecycleCancelled {
 		return "it is cancelled"
 	}
-	for _, why := range []string{o.whyUnguarded(), o.whyNotAdmitted(), o.whyNotBefore(), o.whyNoEvidence(), o.whyNotSigned()} {
+	checks := []string{o.whyUnguarded(), o.whyNotAdmitted(), o.whyNotSigned()}
+	if !o.without(v1alpha1.SkipEvidence) {
+		checks = append(checks, o.whyNotBefore(), o.whyNoEvidence())
+	}
+	if !o.without(v1alpha1.SkipFreezes) {
+		checks = append(checks, o.whyNotOpen())
+	}
+	for _, why := range checks {
 		if why != "" {
 			return "I1: " + why
 		}
 	}
 	return ""
+}
+
+// emergency is what the Environment says of emergencies; nil where this is none, or it allows none.
+func (o oracle) emergency() *v1alpha1.EmergencyRequirement {
+	if o.Promotion.Spec.Emergency.Reason == "" {
+		return nil
+	}
+	return o.site.Environment.Spec.Emergencies
+}
+
+// without says whether both sides want to do without something.
+func (o oracle) without(what v1alpha1.EmergencySkip) bool {
+	allowed := o.emergency()
+	if allowed == nil || what == v1alpha1.SkipEvidence && o.Promotion.Spec.Intent == v1alpha1.IntentRollback {
+		return false
+	}
+	for _, skips := range [][]v1alpha1.EmergencySkip{allowed.Skips, o.Promotion.Spec.Emergency.Skips} {
+		if len(skips) > 0 && !slices.Contains(skips, what) {
+			return false
+		}
+	}
+	return true
 }
 
 func (o oracle) whyBusy() string {
@@ -292,7 +321,7 @@ func (o oracle) demanded() (int, []v1alpha1.ApprovalQuota) {
 		requires = *spec.Requires
 	}
 	switch {
-	case o.Promotion.Spec.Intent == v1alpha1.IntentRollback && requires.Rollback != nil:
+	case o.Promotion.Spec.Intent == v1alpha1.IntentRollback && requires.Rollback != nil && requires.Rollback.Approvals != nil:
 		return int(*requires.Rollback.Approvals), nil
 	case o.Promotion.Spec.Intent == v1alpha1.IntentRollback:
 		return 0, nil
@@ -307,6 +336,9 @@ func (o oracle) demanded() (int, []v1alpha1.ApprovalQuota) {
 // excluded are those who may not sign.
 func (o oracle) excluded() []string {
 	spec, p := o.site.Environment.Spec, o.Promotion.Spec
+	if allowed := o.emergency(); allowed != nil {
+		return o.excludedFromEmergency(allowed)
+	}
 	if spec.Requires != nil && spec.Requires.Approvals != nil && slices.Equal(spec.Requires.Approvals.Excludes, []v1alpha1.Exclusion{v1alpha1.ExcludeNone}) {
 		return nil
 	}
@@ -315,6 +347,17 @@ func (o oracle) excluded() []string {
 		if spec.Tier == v1alpha1.TierProduction {
 			excluded = append(excluded, change.Author)
 		}
+	}
+	return excluded
+}
+
+func (o oracle) excludedFromEmergency(allowed *v1alpha1.EmergencyRequirement) []string {
+	if allowed.Requester == v1alpha1.RequesterAllowed {
+		return nil
+	}
+	excluded := append([]string{o.Promotion.Spec.RequestedBy.Username}, o.Promotion.Spec.OnBehalfOf...)
+	for _, change := range o.Promotion.Spec.Changes {
+		excluded = append(excluded, change.Author)
 	}
 	return excluded
 }
@@ -336,6 +379,13 @@ func (o oracle) signers() map[string][]string {
 
 func (o oracle) whyNotSigned() string {
 	count, quotas := o.demanded()
+	signers := o.signers()
+	if allowed := o.emergency(); allowed != nil {
+		count, quotas = max(1, int(allowed.Count)), nil
+		maps.DeleteFunc(signers, func(_ string, groups []string) bool {
+			return !slices.ContainsFunc(groups, func(group string) bool { return slices.Contains(allowed.Groups, group) })
+		})
+	}
 	if count == 0 {
 		return ""
 	}
@@ -344,7 +394,6 @@ func (o oracle) whyNotSigned() string {
 			return a.Spec.Approver.Username + " rejected it"
 		}
 	}
-	signers := o.signers()
 	if len(signers) < count {
 		return fmt.Sprintf("%d of %d signed: %v", len(signers), count, slices.Collect(maps.Keys(signers)))
 	}
@@ -362,6 +411,46 @@ func (o oracle) whyNotSigned() string {
 	return ""
 }
 
+// whyNotOpen looks at the minutes of the day before for a start of each freeze: those of these worlds begin
+// at one hour of every day, in a zone without daylight saving, or are there once.
+func (o oracle) whyNotOpen() string {
+	spec := o.site.Environment.Spec
+	respects := spec.Requires != nil && spec.Requires.Rollback != nil && spec.Requires.Rollback.Freezes == v1alpha1.FreezesRespect
+	if o.Promotion.Spec.Intent == v1alpha1.IntentRollback && !respects {
+		return ""
+	}
+	windows, inside := false, false
+	for _, freeze := range spec.Freezes {
+		lasts := o.lasts(freeze)
+		if freeze.Effect == v1alpha1.FreezeAllow {
+			windows, inside = true, inside || lasts
+		} else if lasts {
+			return "frozen by " + freeze.Name
+		}
+	}
+	if windows && !inside {
+		return "outside of every window"
+	}
+	return ""
+}
+
+func (o oracle) lasts(freeze v1alpha1.Freeze) bool {
+	if freeze.FromTime != nil {
+		return !o.Now.Before(freeze.FromTime.Time) && o.Now.Before(freeze.ToTime.Time)
+	}
+	zone, err := time.LoadLocation(freeze.TimeZone)
+	hour := 0
+	if n, wrong := fmt.Sscanf(freeze.Schedule, "0 %d * * *", &hour); err != nil || wrong != nil || n != 1 {
+		return true
+	}
+	for m := o.Now.Truncate(time.Minute); o.Now.Sub(m) < time.Duration(freeze.DurationSeconds)*time.Second; m = m.Add(-time.Minute) {
+		if shown := m.In(zone); shown.Hour() == hour && shown.Minute() == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // whyNoPin: only what was claimed is pinned, and only the release or the one to go back to.
 func (o oracle) whyNoPin(pin promotion.Pin, before []promotion.Effect) string {
 	if pin.Namespace != o.namespace() {
@@ -375,6 +464,9 @@ func (o oracle) whyNoPin(pin promotion.Pin, before []promotion.Effect) string {
 	}
 	if !claimed {
 		return "I3: pins without a claim"
+	}
+	if changed := promotion.ParseEnforced(o.site.Namespace).ChangedByHand(); len(changed) > 0 {
+		return fmt.Sprintf("undoes what somebody changed by hand: %v", changed)
 	}
 	was := promotion.ParseEnforced(o.site.Namespace).Pins
 	for repository, reference := range pin.Copy.Pins {
@@ -396,11 +488,12 @@ func repositoryName(reference string) string {
 	return name
 }
 
-// known says whether a reference is of the release, or of one that ran well here.
+// known says whether a reference is of the release, or of one that ran well here or was brought in by hand.
 func (o oracle) known(reference string) bool {
 	images := slices.Clone(o.status.Images)
+	to := []v1alpha1.RecordResult{v1alpha1.ResultPassed, v1alpha1.ResultAdopted, v1alpha1.ResultOverridden}
 	for _, r := range o.Records {
-		if r.Namespace == o.namespace() && (r.Spec.Result == v1alpha1.ResultPassed || r.Spec.Result == v1alpha1.ResultAdopted) {
+		if r.Namespace == o.namespace() && slices.Contains(to, r.Spec.Result) {
 			images = append(images, r.Spec.Images...)
 		}
 	}

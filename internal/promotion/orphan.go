@@ -92,7 +92,7 @@ func ghost(namespace string, holder v1alpha1.Holder) *v1alpha1.Promotion {
 			}},
 			Environments: []v1alpha1.EnvironmentProgress{{
 				Name: environment, State: v1alpha1.StateRollingBack, Cause: v1alpha1.CausePromotionDeleted,
-				Message: "the Promotion was deleted while it was at work", StartTime: holder.SinceTime,
+				Message: "the Promotion was deleted while it was at work", StartTime: holder.SinceTime, Emergency: holder.Emergency,
 				EnvironmentRef: v1alpha1.ObservedEnvironmentReference{Namespace: namespace},
 			}},
 		},

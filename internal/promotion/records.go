@@ -51,10 +51,13 @@ func newestOf(records []*v1alpha1.ReleaseRecord, namespace, releaseHash string) 
 	})
 }
 
-// Stable returns the newest record Passed or Adopted in a namespace, whose release a rollback brings back; nil where
-// there is none.
+// Stable returns the newest record Passed or Adopted in a namespace, or of a release that was brought in by hand: what
+// the way back from a failed release brings back. Nil where there is none. What was brought in by hand is no evidence for
+// anything, but it ran when the failed release came, and the one before it is what somebody broke the glass to leave.
 func Stable(records []*v1alpha1.ReleaseRecord, namespace string) *v1alpha1.ReleaseRecord {
-	return Newest(records, func(r *v1alpha1.ReleaseRecord) bool { return r.Namespace == namespace && good(r) })
+	return Newest(records, func(r *v1alpha1.ReleaseRecord) bool {
+		return r.Namespace == namespace && (good(r) || r.Spec.Result == v1alpha1.ResultOverridden)
+	})
 }
 
 func good(r *v1alpha1.ReleaseRecord) bool {
@@ -91,6 +94,7 @@ func (v *visit) record(result v1alpha1.RecordResult) *v1alpha1.ReleaseRecord {
 		Images:         v.status.Images,
 		Environment:    v1alpha1.RecordedEnvironment{UID: string(env.UID), Generation: max(env.Generation, 1), Tier: env.Spec.Tier},
 		Promotion:      v.recordedPromotion(),
+		Emergency:      v.progress.Emergency,
 		Result:         result,
 		Cause:          v.progress.Cause,
 		Message:        v.progress.Message,
@@ -134,6 +138,7 @@ func (v *visit) conclude(record *v1alpha1.ReleaseRecord) {
 		}
 	}
 	v.progress.Cause, v.progress.Message = record.Spec.Cause, record.Spec.Message
+	v.progress.Emergency = record.Spec.Emergency
 	v.progress.Gates, v.progress.Approvals = withoutHistograms(record.Spec.Gates), record.Spec.Approvals
 	v.progress.StartTime, v.progress.CompletionTime = record.Spec.StartTime, record.Spec.CompletionTime
 	v.progress.Reasons = nil

@@ -27,12 +27,17 @@ func InForce(spec v1alpha1.EnvironmentSpec) v1alpha1.RequirementsInForce {
 		Evidence:          evidenceInForce(given, production),
 		Approvals:         approvalsInForce(given.Approvals, production),
 		RollbackApprovals: new(int32),
+		RollbackFreezes:   v1alpha1.FreezesIgnore,
+		Emergencies:       emergenciesInForce(spec.Emergencies),
 		Lock:              spec.Lock,
 		UnmanagedImages:   spec.UnmanagedImages,
 		TeamGates:         spec.TeamGates,
 	}
 	if given.Rollback != nil && given.Rollback.Approvals != nil {
 		*force.RollbackApprovals = *given.Rollback.Approvals
+	}
+	if given.Rollback != nil && given.Rollback.Freezes != "" {
+		force.RollbackFreezes = given.Rollback.Freezes
 	}
 	if force.Lock == "" {
 		force.Lock = pick(spec.Tier == v1alpha1.TierDevelopment, v1alpha1.LockOff, v1alpha1.LockEnforce)

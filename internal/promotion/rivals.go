@@ -34,8 +34,7 @@ func (v *visit) against(rival *v1alpha1.Promotion, signed Verdict) Verdict {
 		return ready()
 	}
 	reason := v1alpha1.NewReason(v1alpha1.ReasonNewerPromotionReady, "promotion %s is newer and as ready for %s", rival.Name, v.step.Name)
-	needed := approvalsFor(v.force, v.promotion().Spec.Intent)
-	if needed.Mode == v1alpha1.RequirementRequired && signed.State == Ready {
+	if v.needed().Mode == v1alpha1.RequirementRequired && signed.State == Ready {
 		return ready()
 	}
 	return refused(v1alpha1.CauseSuperseded, reason)

@@ -12,6 +12,9 @@ func (v *visit) rollBack() {
 		v.endRollback(v1alpha1.StateRollbackFailed, "there is no release to go back to any more")
 		return
 	}
+	if v.handsOff() {
+		return
+	}
 	reasons := v.inTheWay()
 	if len(reasons) == 0 {
 		reasons = v.bringIn(stable.Spec.ReleaseHash, stable.Spec.Images)

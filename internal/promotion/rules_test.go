@@ -53,8 +53,8 @@ func TestRequirementsInForce(t *testing.T) {
 		for _, e := range r.Evidence {
 			evidence = append(evidence, string(e.DeclaredBy)+string(e.Purpose))
 		}
-		return fmt.Sprintf("%s %s %s; evidence %v; %s %d of %v, not %v, machines %s, %ds; rollback %d", r.Lock, r.UnmanagedImages, r.TeamGates,
-			evidence, r.Approvals.Mode, r.Approvals.Count, r.Approvals.From, r.Approvals.Excludes, r.Approvals.Unattended, r.Approvals.MaxAgeSeconds, *r.RollbackApprovals)
+		return fmt.Sprintf("%s %s %s; evidence %v; %s %d of %v, not %v, machines %s, %ds; rollback %d, freezes %s", r.Lock, r.UnmanagedImages, r.TeamGates,
+			evidence, r.Approvals.Mode, r.Approvals.Count, r.Approvals.From, r.Approvals.Excludes, r.Approvals.Unattended, r.Approvals.MaxAgeSeconds, *r.RollbackApprovals, r.RollbackFreezes)
 	}
 	required := v1alpha1.Requirements{EvidenceMode: v1alpha1.RequirementRequired}
 	cases := []struct {
@@ -63,21 +63,21 @@ func TestRequirementsInForce(t *testing.T) {
 		want string
 	}{
 		{"Development demands nothing", v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierDevelopment},
-			"Off Allow Allow; evidence []; None 0 of [], not [Requester OnBehalfOf], machines Allow, 604800s; rollback 0"},
+			"Off Allow Allow; evidence []; None 0 of [], not [Requester OnBehalfOf], machines Allow, 604800s; rollback 0, freezes Ignore"},
 		{"Test locks", v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierTest},
-			"Enforce Allow Allow; evidence []; None 0 of [], not [Requester OnBehalfOf], machines Allow, 604800s; rollback 0"},
+			"Enforce Allow Allow; evidence []; None 0 of [], not [Requester OnBehalfOf], machines Allow, 604800s; rollback 0, freezes Ignore"},
 		{"Production with nothing but its tier is safe", v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierProduction},
-			"Enforce Deny Refuse; evidence [PlatformFunctional PlatformStress]; Required 1 of [], not [Requester OnBehalfOf ChangeAuthors], machines Refuse, 604800s; rollback 0"},
+			"Enforce Deny Refuse; evidence [PlatformFunctional PlatformStress]; Required 1 of [], not [Requester OnBehalfOf ChangeAuthors], machines Refuse, 604800s; rollback 0, freezes Ignore"},
 		{"an omitted field means the default, never nothing", v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierProduction, Requires: &v1alpha1.Requirements{
 			Approvals: &v1alpha1.ApprovalRequirement{From: []v1alpha1.ApprovalQuota{{Kind: "Group", Name: "qa"}}}, Rollback: &v1alpha1.RollbackRequirement{}}},
-			"Enforce Deny Refuse; evidence [PlatformFunctional PlatformStress]; Required 1 of [{Group qa 1}], not [Requester OnBehalfOf ChangeAuthors], machines Refuse, 604800s; rollback 0"},
+			"Enforce Deny Refuse; evidence [PlatformFunctional PlatformStress]; Required 1 of [{Group qa 1}], not [Requester OnBehalfOf ChangeAuthors], machines Refuse, 604800s; rollback 0, freezes Ignore"},
 		{"nothing on purpose", v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierProduction, Lock: v1alpha1.LockOff, UnmanagedImages: v1alpha1.UnmanagedAllow, TeamGates: v1alpha1.TeamGatesAllow,
 			Requires: &v1alpha1.Requirements{EvidenceMode: v1alpha1.RequirementNone, Approvals: &v1alpha1.ApprovalRequirement{Mode: v1alpha1.RequirementNone}}},
-			"Off Allow Allow; evidence []; None 0 of [], not [Requester OnBehalfOf ChangeAuthors], machines Refuse, 604800s; rollback 0"},
+			"Off Allow Allow; evidence []; None 0 of [], not [Requester OnBehalfOf ChangeAuthors], machines Refuse, 604800s; rollback 0, freezes Ignore"},
 		{"evidence required in Test", v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierTest, Requires: &required},
-			"Enforce Allow Allow; evidence [PlatformFunctional PlatformStress]; None 0 of [], not [Requester OnBehalfOf], machines Allow, 604800s; rollback 0"},
-		{"rollbacks that people sign", v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierTest, Requires: &v1alpha1.Requirements{Rollback: &v1alpha1.RollbackRequirement{Approvals: ref(int32(2))}}},
-			"Enforce Allow Allow; evidence []; None 0 of [], not [Requester OnBehalfOf], machines Allow, 604800s; rollback 2"},
+			"Enforce Allow Allow; evidence [PlatformFunctional PlatformStress]; None 0 of [], not [Requester OnBehalfOf], machines Allow, 604800s; rollback 0, freezes Ignore"},
+		{"rollbacks that people sign", v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierTest, Requires: &v1alpha1.Requirements{Rollback: &v1alpha1.RollbackRequirement{Approvals: ref(int32(2)), Freezes: v1alpha1.FreezesRespect}}},
+			"Enforce Allow Allow; evidence []; None 0 of [], not [Requester OnBehalfOf], machines Allow, 604800s; rollback 2, freezes Respect"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

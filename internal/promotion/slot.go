@@ -53,6 +53,7 @@ func (v *visit) claim() {
 	status.Holders = append(status.Holders, v1alpha1.Holder{
 		Pipeline: v.pipelineKey(), PromotionRef: v.reference(), ReleaseHash: v.status.ReleaseHash, Images: v.status.Images,
 		OnFailure: pick(v.step.OnFailure == "", v1alpha1.RollbackOnFailure, v.step.OnFailure), SinceTime: v.now(),
+		Emergency: v.progress.Emergency,
 	})
 	v.writeEnvironment(status, v1alpha1.DeliveredPipeline{
 		Pipeline: v.pipelineKey(), State: v1alpha1.DeliveryChanging, ReleaseHash: v.status.ReleaseHash,
@@ -74,12 +75,14 @@ func (v *visit) delivered() v1alpha1.DeliveredPipeline {
 		Pipeline: v.pipelineKey(), State: v1alpha1.DeliveryCurrent, ReleaseHash: v.status.ReleaseHash,
 		PromotionRef: v.reference(), SinceTime: v.now(),
 	}
-	switch v.progress.State {
-	case v1alpha1.StateFailed:
+	switch {
+	case v.overridden() != nil:
+		entry.ReleaseHash, entry.PromotionRef = v.overridden().Spec.ReleaseHash, v1alpha1.PromotionReference{}
+	case v.progress.State == v1alpha1.StateFailed:
 		entry.State = v1alpha1.DeliveryHeld
-	case v1alpha1.StateRollbackFailed:
+	case v.progress.State == v1alpha1.StateRollbackFailed:
 		entry.State = v1alpha1.DeliveryRollbackFailed
-	case v1alpha1.StateRolledBack:
+	case v.progress.State == v1alpha1.StateRolledBack:
 		entry.ReleaseHash, entry.PromotionRef = "", v1alpha1.PromotionReference{}
 		if stable := v.stable(); stable != nil {
 			entry.ReleaseHash, entry.PromotionRef = stable.Spec.ReleaseHash, promotionOf(stable)
@@ -115,6 +118,9 @@ func (v *visit) await(wanted signature) {
 		OnBehalfOf: spec.OnBehalfOf, Excluded: excludedPersons(spec, wanted.needed.Excludes),
 		ReleaseHash: v.status.ReleaseHash, EvidenceHash: wanted.evidenceHash, Groups: v.stampedGroups(wanted.needed), SinceTime: v.now(),
 		EnvironmentGeneration: v.progress.SignOff.EnvironmentGeneration, Changes: v.changed(),
+	}
+	if v.emergency() {
+		entry.Emergency = spec.Emergency
 	}
 	if before := v.entry(); before != nil {
 		entry.SinceTime = before.SinceTime
@@ -153,7 +159,7 @@ func (v *visit) entry() *v1alpha1.AwaitingPromotion {
 func sameEntry(a, b v1alpha1.AwaitingPromotion) bool {
 	return a.ReleaseHash == b.ReleaseHash && a.EvidenceHash == b.EvidenceHash && a.RequestedBy == b.RequestedBy &&
 		slices.Equal(a.Excluded, b.Excluded) && slices.Equal(a.Groups, b.Groups) &&
-		a.EnvironmentGeneration == b.EnvironmentGeneration && slices.Equal(a.Changes, b.Changes)
+		a.Emergency.Reason == b.Emergency.Reason && a.EnvironmentGeneration == b.EnvironmentGeneration && slices.Equal(a.Changes, b.Changes)
 }
 
 // excludedPersons are those who may not sign, in order and each once.

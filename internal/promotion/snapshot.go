@@ -82,6 +82,8 @@ type Site struct {
 	Namespace *corev1.Namespace
 	// Environment of the namespace; nil where it does not exist.
 	Environment *v1alpha1.Environment
+	// Zones are the time zones that the Environment's freezes name; a name that is missing is not known.
+	Zones map[string]*time.Location
 	// Permitted says that a RoleBinding lets the operator work here.
 	Permitted bool
 	// Workloads that run a repository of the pipeline.

@@ -30,6 +30,13 @@ func ready() Verdict { return Verdict{} }
 
 func pending(reasons ...v1alpha1.Reason) Verdict { return Verdict{State: Pending, Reasons: reasons} }
 
+func pendingUnless(reasons []v1alpha1.Reason) Verdict {
+	if len(reasons) == 0 {
+		return ready()
+	}
+	return pending(reasons...)
+}
+
 func refused(cause v1alpha1.EnvironmentCause, reason v1alpha1.Reason) Verdict {
 	return Verdict{State: Refused, Reasons: []v1alpha1.Reason{reason}, Cause: cause, Why: reason.Message}
 }

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion/calendar"
 )
 
 const (
@@ -31,6 +32,10 @@ type visit struct {
 	progress *v1alpha1.EnvironmentProgress
 	// force is what the Environment demands now.
 	force v1alpha1.RequirementsInForce
+	// times at which deployments may begin here.
+	times calendar.Calendar
+	// skipped is what an emergency does without here, refusedSkips what it would like to and may not.
+	skipped, refusedSkips []v1alpha1.EmergencySkip
 	// verdict on entering.
 	verdict Verdict
 	// toSign is what people are asked for; nil where nobody is.
@@ -69,6 +74,7 @@ func (v *visit) goOn() {
 	case v1alpha1.StatePending, v1alpha1.StateWaiting:
 		if v.holding() {
 			// Claimed in a pass that did not live to write its status.
+			v.progress.Emergency = v.holder().Emergency
 			v.beginDeploying()
 			v.deploy()
 		}
@@ -116,7 +122,8 @@ func (v *visit) fail(cause v1alpha1.EnvironmentCause, message string) {
 	v.progress.Cause, v.progress.Message = cause, v1alpha1.Clip(message, 1024)
 	v.progress.Reasons = nil
 	v.stopGates()
-	if v.promotion().Spec.Intent != v1alpha1.IntentRollback && v.step.OnFailure != v1alpha1.HoldOnFailure && v.stable() != nil {
+	goBack := v.promotion().Spec.Intent != v1alpha1.IntentRollback && cause != v1alpha1.CauseOverridden
+	if goBack && v.step.OnFailure != v1alpha1.HoldOnFailure && v.stable() != nil {
 		v.progress.State = v1alpha1.StateRollingBack
 		v.progress.RollbackTime = v.now()
 		v.wait(v1alpha1.NewReason(v1alpha1.ReasonRollingBack, "%s; release %s is being brought back", message, short(v.stable().Spec.ReleaseHash)))

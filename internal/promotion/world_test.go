@@ -137,6 +137,9 @@ func (w *world) snapshot(p *v1alpha1.Promotion) promotion.Snapshot {
 		copied.Runs = slices.DeleteFunc(copied.Runs, func(r promotion.Run) bool { return w.owners[r.Job] != string(p.UID) })
 		copied.Approvals = slices.DeleteFunc(copied.Approvals, func(a *v1alpha1.Approval) bool { return a.Spec.PromotionRef.UID != string(p.UID) })
 		copied.InUse = inUse(copied)
+		if copied.Environment != nil {
+			copied.Zones = Zones(copied.Environment)
+		}
 		s.Sites[namespace] = copied
 		for _, a := range copied.Approvals {
 			s.Rights.Answers[a.UID] = promotion.RightHeld
@@ -253,6 +256,25 @@ func reasonTypes(e v1alpha1.EnvironmentProgress) []string {
 		found = append(found, reason.Type)
 	}
 	return found
+}
+
+// byHand makes a reference the pin of its repository as somebody does who may: the seal stays as it is.
+func (w *world) byHand(site *promotion.Site, reference string) {
+	c := promotion.ParseEnforced(site.Namespace)
+	seal := c.Seal
+	c.Pins[Repository("api")] = reference
+	c.Images = append(c.Images, reference)
+	Enforce(site.Namespace, c)
+	site.Namespace.Annotations[v1alpha1.SealAnnotation] = seal
+	site.Namespace.ResourceVersion = w.next()
+}
+
+// sealed records what was changed by hand, as the operator does when it is back, and seals the copy again.
+func (w *world) sealed(site *promotion.Site, images ...v1alpha1.Image) {
+	w.wait(time.Second)
+	w.keep(MakeRecord(site.Namespace.Name, "by-hand-"+w.next(), images...).Result(v1alpha1.ResultOverridden).Created(w.now.Sub(Epoch)).Obj())
+	Enforce(site.Namespace, promotion.ParseEnforced(site.Namespace))
+	site.Namespace.ResourceVersion = w.next()
 }
 
 func (w *world) next() string {

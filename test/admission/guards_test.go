@@ -187,6 +187,12 @@ func TestUnlockOnEnvironments(t *testing.T) {
 		"repositories": spec(func(s *v1alpha1.EnvironmentSpec) {
 			s.Repositories = []v1alpha1.RepositoryMirror{{From: "registry.example.com/shop/", To: "evil.example.com/"}}
 		}),
+		"freezes": spec(func(s *v1alpha1.EnvironmentSpec) {
+			s.Freezes = []v1alpha1.Freeze{{Name: "always", Effect: v1alpha1.FreezeAllow, Schedule: "0 * * * *", DurationSeconds: 3600}}
+		}),
+		"emergencies": spec(func(s *v1alpha1.EnvironmentSpec) {
+			s.Emergencies = &v1alpha1.EmergencyRequirement{Groups: []string{"friends"}, Requester: v1alpha1.RequesterAllowed}
+		}),
 		"ownerReferences": func(o client.Object) {
 			o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "1"}})
 		},

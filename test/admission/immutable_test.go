@@ -21,6 +21,7 @@ func immutables(approval *v1alpha1.Approval, record *v1alpha1.ReleaseRecord, pro
 		{promotion, spec(func(s *v1alpha1.PromotionSpec) { s.Images[0].Tag = "2" }), "a Promotion cannot be changed, only cancelled (lifecycle: Cancelled); create another one"},
 		{promotion, spec(func(s *v1alpha1.PromotionSpec) { s.Environments = []string{"prod"} }), "a Promotion cannot be changed, only cancelled"},
 		{promotion, spec(func(s *v1alpha1.PromotionSpec) { s.OnBehalfOf = []string{"erin"} }), "a Promotion cannot be changed, only cancelled"},
+		{promotion, spec(func(s *v1alpha1.PromotionSpec) { s.Emergency.Reason = "INC-77" }), "a Promotion cannot be changed, only cancelled"},
 		{promotion, spec(func(s *v1alpha1.PromotionSpec) { s.RequestedBy.Username = "erin" }), "requestedBy is stamped by the API server and stays"},
 		{promotion, spec(func(s *v1alpha1.PromotionSpec) { s.Lifecycle = v1alpha1.LifecycleCancelled }), ""},
 		{promotion, spec(func(s *v1alpha1.PromotionSpec) { s.Lifecycle = v1alpha1.LifecycleActive }), "a cancelled Promotion stays cancelled; create another one"},

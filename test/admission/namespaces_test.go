@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -120,6 +121,57 @@ func TestNamespaceGuardBreakGlass(t *testing.T) {
 		name: "unlock", as: with(t, "unlock", namespace.Name), about: namespace,
 		write: merges(namespace, annotate(v1alpha1.PinsAnnotation, api+"@"+previous)),
 	}.run(t)
+}
+
+// Who changes the copy by hand is written down by the API server, and the seal by which that shows is the operator's alone.
+func TestOverridesAreStamped(t *testing.T) {
+	namespace := MakeNamespace("overrides", v1alpha1.LockEnforce).Note(v1alpha1.SealAnnotation, "pins=0123456789abcdef").Obj()
+	create(t, namespace)
+	first, second := with(t, "unlock", namespace.Name), person("second-holder")
+	create(t, &rbacv1.RoleBinding{
+		ObjectMeta: named(namespace.Name, "second"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "unlock-" + namespace.Name},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "second-holder"}},
+	})
+	eventually(t, func() error { return canI(t.Context(), second, "unlock", namespace.Name) })
+	pin := annotate(v1alpha1.PinsAnnotation, api+"@"+previous)
+	const seal = "the annotation sluice.dev/seal is the operator's alone"
+	for name, change := range map[string]func(client.Object){
+		"the seal": annotate(v1alpha1.SealAnnotation, "pins=fedcba9876543210"),
+		"the seal with the pins": func(o client.Object) {
+			pin(o)
+			annotate(v1alpha1.SealAnnotation, "pins=fedcba9876543210")(o)
+		},
+	} {
+		tryWays(t, attempt{name: name, as: first, about: namespace, policy: "sluice-namespaces", says: seal}, change)
+	}
+	noSeal := func(o client.Object) { delete(o.GetAnnotations(), v1alpha1.SealAnnotation) }
+	attempt{name: "without a seal", as: first, about: namespace, write: merges(namespace, noSeal), policy: "sluice-namespaces", says: seal}.run(t)
+	stamped := func(want string) {
+		t.Helper()
+		found := &corev1.Namespace{}
+		if err := admin.Get(t.Context(), client.ObjectKey{Name: namespace.Name}, found); err != nil {
+			t.Fatal(err)
+		}
+		if got := found.Annotations[v1alpha1.OverriddenByAnnotation]; got != want {
+			t.Errorf("overridden by %q, want %q", got, want)
+		}
+	}
+	forged := func(o client.Object) { pin(o); annotate(v1alpha1.OverriddenByAnnotation, "alice")(o) }
+	attempt{name: "a forged name", as: first, about: namespace, write: merges(namespace, forged)}.run(t)
+	stamped(first.name)
+	attempt{name: "somebody else too", as: second, about: namespace, write: merges(namespace, label(v1alpha1.LockLabel, "Audit"))}.run(t)
+	stamped(first.name + "\n" + second.name)
+	attempt{
+		name: "nobody any more", as: first, about: namespace, policy: "sluice-namespaces", says: "add unlock-overrides to it",
+		write: merges(namespace, func(o client.Object) { delete(o.GetAnnotations(), v1alpha1.OverriddenByAnnotation) }),
+	}.run(t)
+	attempt{name: "a label of somebody else", as: person("dave"), about: namespace, write: merges(namespace, label("team", "shop"))}.run(t)
+	stamped(first.name + "\n" + second.name)
+	attempt{name: "the operator seals it", as: theOperator(), about: namespace, write: merges(namespace, func(o client.Object) {
+		delete(o.GetAnnotations(), v1alpha1.OverriddenByAnnotation)
+		annotate(v1alpha1.SealAnnotation, "pins=fedcba9876543210")(o)
+	})}.run(t)
+	stamped("")
 }
 
 func TestScenario28DeletingALockedNamespace(t *testing.T) {

@@ -59,7 +59,7 @@ var reserved = map[access][]string{
 	{"update", "approvals.sluice.dev"}:           nil,
 	{"patch", "approvals.sluice.dev"}:            nil,
 	{"delete", "approvals.sluice.dev"}:           nil,
-	{"unlock", "environments.sluice.dev"}:        {"sluice-platform"},
+	{"unlock", "environments.sluice.dev"}:        {"sluice-platform", "sluice-break-glass"},
 	{"restore", "environments.sluice.dev"}:       {"sluice-restore"},
 	{"create", "environments.sluice.dev"}:        {"sluice-platform", "sluice-gitops-platform", "sluice-restore"},
 	{"update", "environments.sluice.dev"}:        {"sluice-platform", "sluice-gitops-platform"},

@@ -29,6 +29,8 @@ const (
 	gateImage     = "write host/path:tag or host/path@sha256:digest, in lower case"
 	exactly64     = "write sha256: and 64 hexadecimal digits"
 	oneKindOfGate = "write exactly one of job, load and soak"
+	eitherFreeze  = "write either schedule and durationSeconds (it comes back), or fromTime and toTime (it is there once)"
+	fiveFields    = "write five fields: minute, hour, day of month, month, day of week, such as 0 18 * * FRI"
 	noneAlone     = "None stands alone"
 	noMode        = "mode: None leaves no place for count and from: remove one of the two"
 	whichImages   = "a Promotion needs images and no releaseHash; with intent: Rollback it needs releaseHash and environments, and no images"
@@ -85,6 +87,23 @@ func badEnvironments() []schemaCase {
 		{"environment", "requires", `{approvals: {mode: None, count: 2}}`, noMode},
 		{"environment", "requires", `{approvals: {mode: None, from: [{kind: Group, name: qa}]}}`, noMode},
 		{"environment", "requires", `{approvals: {excludes: [None, Requester]}}`, noneAlone},
+		{"environment", "freezes", `[{name: f}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI"}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, durationSeconds: 3600, fromTime: "2026-08-03T12:00:00Z", toTime: "2026-08-03T13:00:00Z"}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 3600, fromTime: "2026-08-03T12:00:00Z", toTime: "2026-08-03T13:00:00Z"}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, fromTime: "2026-08-03T12:00:00Z"}]`, eitherFreeze},
+		{"environment", "freezes", `[{name: f, fromTime: "2026-08-03T13:00:00Z", toTime: "2026-08-03T13:00:00Z"}]`, "toTime must be later than fromTime"},
+		{"environment", "freezes", `[{name: f, schedule: "@weekly", durationSeconds: 3600}]`, fiveFields},
+		{"environment", "freezes", `[{name: f, schedule: "0 0 18 * * FRI", durationSeconds: 3600}]`, fiveFields},
+		{"environment", "freezes", `[{name: f, schedule: "TZ=UTC 0 18 * * FRI", durationSeconds: 3600}]`, fiveFields},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 3600, timeZone: Local}]`, "write a name of the IANA time zone database, such as Europe/Berlin or UTC"},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 3600, timeZone: ../etc/passwd}]`, "write a name of the IANA time zone database, such as Europe/Berlin or UTC"},
+		{"environment", "freezes", `[{name: F, schedule: "0 18 * * FRI", durationSeconds: 3600}]`, lowerCase},
+		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 59}]`, "should be greater than or equal to 60"},
+		{"environment", "requires", `{rollback: {freezes: Sometimes}}`, `supported values: "Ignore", "Respect"`},
+		{"environment", "emergencies", `{count: 1}`, "spec.emergencies.groups: Required value"},
+		{"environment", "emergencies", `{groups: [sre], skips: [Gates]}`, `supported values: "Evidence", "Freezes"`},
+		{"environment", "emergencies", `{groups: [sre], requester: Always}`, `supported values: "Exclude", "Allow"`},
 		{"environment", "tier", "Staging", `supported values: "Development", "Test", "Production"`},
 	}
 }
@@ -102,6 +121,7 @@ func badPromotions() []schemaCase {
 		{"promotion", "images", `[{name: api, digest: "` + digest("G") + `"}]`, exactly64},
 		{"promotion", "images", `[{name: api, tag: "a:b"}]`, "write a tag: letters, digits, dots, dashes and underscores"},
 		{"promotion", "changes", `[{title: x, url: "ftp://example.com"}]`, "write an http or https URL"},
+		{"promotion", "emergency", `{skips: [Freezes]}`, "spec.emergency.reason: Required value"},
 		{"promotion", "reason", "", "spec.reason: Required value"},
 		{"record", "images", `[{name: api, repository: r.example.com/x, digest: "` + digest("G") + `"}]`, exactly64},
 	}
@@ -213,6 +233,9 @@ func TestSchemasKeepWhatWasWritten(t *testing.T) {
 func TestEveryRuleOfTheSchemasIsTested(t *testing.T) {
 	var tested []string
 	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badLoads(), badPromotions()) {
+		tested = append(tested, c.says)
+	}
+	for _, c := range badApprovals() {
 		tested = append(tested, c.says)
 	}
 	for _, c := range immutables(nil, nil, nil) {

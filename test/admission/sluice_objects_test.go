@@ -28,6 +28,14 @@ func (b environmentBuilder) Awaits(entry v1alpha1.AwaitingPromotion) environment
 	return b
 }
 
+// Reviews adds a record that has to be reviewed.
+func (b environmentBuilder) Reviews(record string, excluded ...string) environmentBuilder {
+	b.object.Status.Reviews = append(b.object.Status.Reviews, v1alpha1.PendingReview{
+		RecordRef: v1alpha1.RecordReference{Name: record}, ReleaseHash: hash("a"), EvidenceHash: hash("b"), Excluded: excluded,
+	})
+	return b
+}
+
 // Excludes says who may not sign, in the requirements in force.
 func (b environmentBuilder) Excludes(exclusions ...v1alpha1.Exclusion) environmentBuilder {
 	b.object.Status.Requires = &v1alpha1.RequirementsInForce{
@@ -45,7 +53,7 @@ func (b environmentBuilder) create(t *testing.T) *v1alpha1.Environment {
 	status := b.object.Status.DeepCopy()
 	create(t, b.object)
 	b.object.Status = *status
-	if len(status.Awaiting) > 0 {
+	if len(status.Awaiting)+len(status.Reviews) > 0 {
 		if err := theOperator().Status().Update(t.Context(), b.object); err != nil {
 			t.Fatal(err)
 		}
@@ -77,6 +85,14 @@ func MakeApproval(namespace, promotion string) approvalBuilder {
 			Decision: v1alpha1.DecisionApproved, Comment: "load report read",
 		},
 	}}
+}
+
+// MakeReview makes the review of a record.
+func MakeReview(namespace, record string) approvalBuilder {
+	return MakeApproval(namespace, record).Change(func(a *v1alpha1.Approval) {
+		a.Spec.PromotionRef, a.Spec.RecordRef = v1alpha1.PromotionReference{}, v1alpha1.RecordReference{Name: record}
+		a.Spec.Decision = v1alpha1.DecisionReviewed
+	})
 }
 
 // Named gives it a name instead of a generated one.

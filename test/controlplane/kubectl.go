@@ -11,13 +11,19 @@ import (
 // kubectl is the binary that people have.
 const kubectl = "kubectl"
 
+// KubectlPath is where the kubectl of the cluster's version is.
+func KubectlPath() (string, error) {
+	paths, err := findBinaries(kubectl)
+	return paths[kubectl], err
+}
+
 // Kubectl runs the kubectl of the cluster's version as the administrator, and returns what it printed.
 func (p *ControlPlane) Kubectl(ctx context.Context, args ...string) (string, error) {
-	paths, err := findBinaries(kubectl)
+	path, err := KubectlPath()
 	if err != nil {
 		return "", err
 	}
-	return RunKubectl(ctx, paths[kubectl], append([]string{"--kubeconfig", p.Kubeconfig}, args...)...)
+	return RunKubectl(ctx, path, append([]string{"--kubeconfig", p.Kubeconfig}, args...)...)
 }
 
 // RunKubectl runs a kubectl, and returns what it printed; an error holds that too.

@@ -104,7 +104,7 @@ func mutate(dir string, m mutant) (string, error) {
 	if n := strings.Count(string(source), m.old); n != 1 {
 		return "", fmt.Errorf("%s has %d places like this, want 1; write the mutation anew:\n%s", m.file, n, m.old)
 	}
-	mutated := filepath.Join(dir, m.file)
+	mutated := filepath.Join(dir, filepath.Base(m.file))
 	if err := os.WriteFile(mutated, []byte(strings.Replace(string(source), m.old, m.mutated, 1)), 0o600); err != nil {
 		return "", err
 	}

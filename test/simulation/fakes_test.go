@@ -24,8 +24,11 @@ type fakeClock struct{ now time.Time }
 // Now as clock.Clock.
 func (c *fakeClock) Now() time.Time { return c.now }
 
+// begin is when every schedule begins.
+var begin = time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
+
 func newClock() *fakeClock {
-	return &fakeClock{now: time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)}
+	return &fakeClock{now: begin}
 }
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json"

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -73,6 +75,7 @@ type step struct {
 	concurrency     v1alpha1.Concurrency
 	replicas        int32
 	queue           v1alpha1.Queue
+	freezes         []v1alpha1.Freeze
 }
 
 func newPlan(seed uint64, rng *rand.Rand) *plan {
@@ -96,6 +99,7 @@ func newPlan(seed uint64, rng *rand.Rand) *plan {
 	}
 	for i := range p.steps {
 		p.fill(&p.steps[i], rng)
+		p.freeze(&p.steps[i])
 	}
 	return p
 }
@@ -129,6 +133,17 @@ func (p *plan) fill(s *step, rng *rand.Rand) {
 	if rng.IntN(4) == 0 {
 		s.gates = append(s.gates, v1alpha1.Gate{Name: "soak", Purpose: v1alpha1.PurposeOther, Soak: v1alpha1.SoakGate{DurationSeconds: int32(5 + rng.IntN(60))}}) //nolint:gosec // small.
 	}
+}
+
+// freeze is there once, from the middle of the schedule on, for some of the environments.
+func (p *plan) freeze(s *step) {
+	n := p.chance("freeze", s.name)
+	if n >= 20 {
+		return
+	}
+	from := metav1.NewTime(begin.Add(time.Duration(n) * time.Second))
+	to := metav1.NewTime(from.Add(time.Duration(1+p.chance("thaw", s.name)) * 10 * time.Second))
+	s.freezes = []v1alpha1.Freeze{{Name: "audit", FromTime: &from, ToTime: &to}}
 }
 
 func jobGate(name string, purpose v1alpha1.GatePurpose, rng *rand.Rand) v1alpha1.Gate {
@@ -189,7 +204,7 @@ func (s step) environment() *v1alpha1.Environment {
 	env := &v1alpha1.Environment{}
 	env.Namespace, env.Name = s.namespace, v1alpha1.EnvironmentName
 	env.Spec = v1alpha1.EnvironmentSpec{
-		Tier: s.tier, Requires: s.requires, Gates: s.gates, Concurrency: s.concurrency, Queue: s.queue,
+		Tier: s.tier, Requires: s.requires, Gates: s.gates, Concurrency: s.concurrency, Queue: s.queue, Freezes: s.freezes,
 		Pipelines: []v1alpha1.AdmittedPipeline{{Namespace: teamNamespace, Name: pipelineName, Repositories: []string{registryHost + "/shop/"}}},
 	}
 	return env

@@ -124,6 +124,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: promotionRef
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.PromotionReference
+    - name: recordRef
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.RecordReference
     - name: releaseHash
       type:
         scalar: string
@@ -177,6 +180,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.Emergency
     - name: environmentGeneration
       type:
         scalar: numeric
@@ -321,6 +327,72 @@ var schemaYAML = typed.YAMLObject(`types:
           - name
 - name: com.github.sluice-dev.sluice.api.v1alpha1.DeliveryState
   scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.DeploymentsState
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.DeploymentsStatus
+  map:
+    fields:
+    - name: freeze
+      type:
+        scalar: string
+    - name: state
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.DeploymentsState
+    - name: untilTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.sluice-dev.sluice.api.v1alpha1.Emergency
+  map:
+    fields:
+    - name: reason
+      type:
+        scalar: string
+    - name: skips
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencySkip
+          elementRelationship: associative
+- name: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyEntry
+  map:
+    fields:
+    - name: reason
+      type:
+        scalar: string
+    - name: skipped
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencySkip
+          elementRelationship: associative
+- name: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequester
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequirement
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: groups
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: requester
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequester
+    - name: reviewSeconds
+      type:
+        scalar: numeric
+    - name: skips
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencySkip
+          elementRelationship: associative
+- name: com.github.sluice-dev.sluice.api.v1alpha1.EmergencySkip
+  scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Environment
   map:
     fields:
@@ -359,6 +431,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: deployTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyEntry
     - name: environmentRef
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.ObservedEnvironmentReference
@@ -423,6 +498,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: concurrency
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.Concurrency
+    - name: emergencies
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequirement
+    - name: freezes
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.Freeze
+          elementRelationship: associative
+          keys:
+          - name
     - name: gates
       type:
         list:
@@ -485,6 +571,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: deployments
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.DeploymentsStatus
     - name: holders
       type:
         list:
@@ -504,6 +593,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: requires
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.RequirementsInForce
+    - name: reviews
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.PendingReview
+          elementRelationship: atomic
 - name: com.github.sluice-dev.sluice.api.v1alpha1.EvidenceRequirement
   map:
     fields:
@@ -527,6 +622,37 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Exclusion
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.FailureAction
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.Freeze
+  map:
+    fields:
+    - name: durationSeconds
+      type:
+        scalar: numeric
+    - name: effect
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.FreezeEffect
+    - name: fromTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: name
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: schedule
+      type:
+        scalar: string
+    - name: timeZone
+      type:
+        scalar: string
+    - name: toTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.sluice-dev.sluice.api.v1alpha1.FreezeEffect
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.FreezeHandling
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Gate
   map:
@@ -615,6 +741,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Holder
   map:
     fields:
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyEntry
     - name: images
       type:
         list:
@@ -992,6 +1121,42 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.Override
+  map:
+    fields:
+    - name: annotations
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: changedBy
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: com.github.sluice-dev.sluice.api.v1alpha1.PendingReview
+  map:
+    fields:
+    - name: dueTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: evidenceHash
+      type:
+        scalar: string
+    - name: excluded
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: recordRef
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.RecordReference
+    - name: releaseHash
+      type:
+        scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.PipelineEnvironment
   map:
     fields:
@@ -1137,6 +1302,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.sluice-dev.sluice.api.v1alpha1.Change
           elementRelationship: atomic
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.Emergency
     - name: environments
       type:
         list:
@@ -1328,6 +1496,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: completionTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: emergency
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyEntry
     - name: environment
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.RecordedEnvironment
@@ -1350,6 +1521,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: message
       type:
         scalar: string
+    - name: override
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.Override
     - name: pipelineRef
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.PipelineReference
@@ -1406,6 +1580,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: approvals
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.ApprovalRequirement
+    - name: emergencies
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.EmergencyRequirement
     - name: evidence
       type:
         list:
@@ -1418,6 +1595,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rollbackApprovals
       type:
         scalar: numeric
+    - name: rollbackFreezes
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.FreezeHandling
     - name: teamGates
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.TeamGates
@@ -1439,6 +1619,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: approvals
       type:
         scalar: numeric
+    - name: freezes
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.FreezeHandling
 - name: com.github.sluice-dev.sluice.api.v1alpha1.SecretKeyReference
   map:
     fields:

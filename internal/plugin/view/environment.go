@@ -29,9 +29,10 @@ func (e Environment) Lines(o Options) []Line {
 		{"Converged", conditionLine(condition(conditions, v1alpha1.ConditionConverged))},
 		{"Unmanaged", plain("images of no pipeline: " + string(e.Requires.UnmanagedImages) + "; gates of teams: " + string(e.Requires.TeamGates))},
 	}
+	fields = append(fields, freezeFields(o, e.Object)...)
 	fields = append(fields, requirementFields(e.Requires)...)
 	lines := append(drawFields(fields), Line{})
-	return append(lines, drawTree(e.runs(o), e.slot(o), e.awaiting(o))...)
+	return append(lines, drawTree(append([]node{e.runs(o), e.slot(o), e.awaiting(o)}, e.reviews(o)...)...)...)
 }
 
 func requirementFields(r v1alpha1.RequirementsInForce) []field {
@@ -51,7 +52,14 @@ func requirementFields(r v1alpha1.RequirementsInForce) []field {
 	if r.RollbackApprovals != nil && *r.RollbackApprovals > 0 {
 		rollback = people(*r.RollbackApprovals)
 	}
-	return append(fields, field{"Rollbacks", plain(rollback)})
+	if r.RollbackFreezes == v1alpha1.FreezesRespect {
+		rollback += "; they wait for the end of a freeze"
+	}
+	fields = append(fields, field{"Rollbacks", plain(rollback)})
+	if r.Emergencies != nil {
+		fields = append(fields, field{"Emergencies", plain(emergencyWords(r.Emergencies))})
+	}
+	return fields
 }
 
 // evidenceWords says in words what gate must have passed.

@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -52,6 +54,45 @@ func TestGolden(t *testing.T) {
 	fresh.Object.Status = v1alpha1.DeliveryPipelineStatus{}
 	bare := production()
 	bare.Status = v1alpha1.EnvironmentStatus{}
+	frozen := production()
+	frozen.Spec.Freezes = []v1alpha1.Freeze{
+		{Name: "weekend", Schedule: "0 18 * * FRI", DurationSeconds: 216000, TimeZone: "Europe/Berlin", Reason: "no changes at the weekend"},
+		{Name: "office-hours", Effect: v1alpha1.FreezeAllow, Schedule: "0 9 * * MON-FRI", DurationSeconds: 28800},
+		{Name: "audit", FromTime: ago(24 * time.Hour), ToTime: ago(-24 * time.Hour)},
+	}
+	frozen.Status.Deployments = v1alpha1.DeploymentsStatus{State: v1alpha1.DeploymentsFrozen, Freeze: "weekend", UntilTime: ago(-17 * time.Hour)}
+	endless := frozen.DeepCopy()
+	endless.Status.Deployments = v1alpha1.DeploymentsStatus{State: v1alpha1.DeploymentsOutsideWindow, Freeze: "office-hours"}
+	outside := checkout()
+	outside.Environments["shop-prod-eu"].Spec.Freezes = frozen.Spec.Freezes
+	outside.Environments["shop-prod-eu"].Status.Deployments = v1alpha1.DeploymentsStatus{
+		State: v1alpha1.DeploymentsOutsideWindow, Freeze: "office-hours", UntilTime: ago(-21 * time.Hour),
+	}
+	emergency := signOff()
+	emergency.Awaiting.Emergency = v1alpha1.Emergency{Reason: "INC-77: refunds fail"}
+	emergency.Requires.Emergencies = &v1alpha1.EmergencyRequirement{
+		Groups: []string{"sre", "on-call"}, Count: 1, Requester: v1alpha1.RequesterAllowed, Skips: asked(v1alpha1.Emergency{}),
+	}
+	glass := production()
+	glass.Status.Reviews = []v1alpha1.PendingReview{
+		{RecordRef: v1alpha1.RecordReference{Name: "checkout-026e5c1d-aaaaa"}, ReleaseHash: hash("026e5c1d"), DueTime: ago(time.Hour)},
+		{RecordRef: v1alpha1.RecordReference{Name: "checkout-7f3a9c21-bbbbb"}, ReleaseHash: hash("7f3a9c21"), DueTime: ago(-time.Hour)},
+	}
+	entered := waitingPromotion()
+	entered.Object = entered.Object.DeepCopy()
+	entered.Object.Spec.Emergency = v1alpha1.Emergency{Reason: "INC-77: refunds fail"}
+	entered.Object.Status.Environments[0].Emergency = v1alpha1.EmergencyEntry{Reason: "INC-77: refunds fail", Skipped: asked(v1alpha1.Emergency{})}
+	byHand := &v1alpha1.ReleaseRecord{ObjectMeta: metav1.ObjectMeta{Namespace: "shop-prod-eu", Name: "checkout-026e5c1d-aaaaa", CreationTimestamp: *ago(time.Hour)}}
+	byHand.Spec = v1alpha1.ReleaseRecordSpec{
+		Result: v1alpha1.ResultOverridden, ReleaseHash: hash("026e5c1d"), Images: []v1alpha1.Image{{Name: "api", Repository: api, Digest: digest("026e")}},
+		Message: "eve changed by hand what namespace shop-prod-eu enforces: sluice.dev/pins", Override: v1alpha1.Override{ChangedBy: []string{"eve"}},
+	}
+	fixed := byHand.DeepCopy()
+	fixed.Spec.Result, fixed.Spec.Message, fixed.Spec.Override = v1alpha1.ResultPassed, "", v1alpha1.Override{}
+	fixed.Spec.Emergency = entered.Object.Status.Environments[0].Emergency
+	fixed.Spec.Promotion = v1alpha1.RecordedPromotion{RequestedBy: "ci", OnBehalfOf: []string{"dave"}, Reason: "SHOP-812"}
+	fixed.Spec.Gates = []v1alpha1.GateStatus{passedGate("smoke", v1alpha1.PurposeFunctional)}
+	fixed.Spec.Approvals = entered.Object.Status.Environments[2].Approvals[:1]
 	promotions := []v1alpha1.Promotion{*waitingPromotion().Object, *unresolved, *failedPromotion().Object, *verifyingPromotion().Object}
 	for name, tc := range map[string]struct {
 		lines []Line
@@ -72,6 +113,14 @@ func TestGolden(t *testing.T) {
 		"pipeline_wide":            {lines: checkout().Lines(wide)},
 		"pipeline_just_made":       {lines: fresh.Lines(looking())},
 		"environment":              {lines: Environment{Object: production(), Requires: demands()}.Lines(looking())},
+		"environment_frozen":       {lines: Environment{Object: frozen, Requires: demands()}.Lines(looking())},
+		"environment_endless":      {lines: Environment{Object: endless, Requires: demands()}.Lines(looking())},
+		"pipeline_outside_window":  {lines: outside.Lines(looking())},
+		"environment_reviews":      {lines: Environment{Object: glass, Requires: emergency.Requires}.Lines(looking())},
+		"promotion_emergency":      {lines: entered.Lines(looking())},
+		"signoff_emergency":        {lines: emergency.Lines(looking())},
+		"review_by_hand":           {lines: Review{Me: "eve", Record: byHand, Pending: v1alpha1.PendingReview{Excluded: []string{"eve"}, DueTime: ago(-time.Hour)}}.Lines(looking())},
+		"review_emergency":         {lines: Review{Record: fixed, Pending: v1alpha1.PendingReview{Excluded: []string{"alice", "ci", "dave"}}}.Lines(looking())},
 		"environment_just_made":    {lines: Environment{Object: bare}.Lines(looking())},
 		"promotions":               {lines: PromotionTable(looking(), promotions, false).Lines()},
 		"promotions_all_wide":      {lines: PromotionTable(wide, promotions, true).Lines()},

@@ -62,6 +62,9 @@ func (p Pipeline) environment(o Options, e *v1alpha1.PipelineEnvironment) node {
 		return n
 	}
 	env := p.Environments[e.EnvironmentRef.Namespace]
+	if state := env.Status.Deployments.State; state != "" && state != v1alpha1.DeploymentsOpen {
+		n.children = append(n.children, node{label: deploymentsLine(o, env)})
+	}
 	for _, a := range env.Status.Awaiting {
 		if a.Pipeline == p.key() {
 			n.children = append(n.children, awaitingNode(o, a, e.Name))

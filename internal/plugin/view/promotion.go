@@ -75,6 +75,9 @@ func (p Promotion) fields(o Options) []field {
 		{"Requested by", line(text(person(object.Spec.RequestedBy.Username, object.Spec.OnBehalfOf)), toned(Faint, ", "+o.age(&object.CreationTimestamp)+" ago"))},
 		{"Reason", plain(object.Spec.Reason)},
 	}
+	if object.Spec.Emergency.Reason != "" {
+		fields = append(fields, field{"Emergency", line(toned(Bad, object.Spec.Emergency.Reason))})
+	}
 	fields = append(fields, changeFields(object.Spec.Changes)...)
 	return append(fields, field{"Status", p.statusLine(o)})
 }
@@ -215,6 +218,9 @@ func (p Promotion) environment(o Options, e v1alpha1.EnvironmentProgress) node {
 		label: line(glyph(string(e.State)), toned(Strong, e.Name)),
 		cells: []Span{toned(toneOf(string(e.State)), string(e.State)), toned(Faint, o.took(e.StartTime, e.CompletionTime))},
 		note:  environmentNote(o, e),
+	}
+	if e.Emergency.Reason != "" {
+		n.children = append(n.children, node{label: line(toned(Bad, "Emergency"), text(": ")).and(emergencyEntryLine(e.Emergency)...)})
 	}
 	for _, reason := range e.Reasons {
 		n.children = append(n.children, reasonNode(e, reason))

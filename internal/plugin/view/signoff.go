@@ -55,6 +55,9 @@ func (s SignOff) Lines(o Options) []Line {
 	} else {
 		fields[1].name = "You approve"
 	}
+	if s.Awaiting.Emergency.Reason != "" {
+		fields = append(fields, field{"Emergency", line(toned(Bad, s.Awaiting.Emergency.Reason), text("; asks to do without "+skipWords(asked(s.Awaiting.Emergency))))})
+	}
 	fields = append(fields, changeFields(p.Spec.Changes)...)
 	fields = append(fields, imageFields(o, p, s.Before)...)
 	lines := append(drawFields(fields), Line{})
@@ -149,6 +152,9 @@ func (s SignOff) approvals(o Options) node {
 }
 
 func (s SignOff) needed() string {
+	if s.Awaiting.Emergency.Reason != "" {
+		return emergencyWords(s.Requires.Emergencies)
+	}
 	if s.Promotion.Spec.Intent == v1alpha1.IntentRollback {
 		return people(value(s.Requires.RollbackApprovals)) + ", for a rollback"
 	}

@@ -39,13 +39,13 @@ func glyph(state string) Span {
 // toneOf returns the tone of any such state; those that it does not know have not begun.
 func toneOf(state string) Tone {
 	switch state {
-	case "Passed", "Current", "Succeeded", "Counted", "Adopted", "True":
+	case "Passed", "Current", "Succeeded", "Counted", "Adopted", "True", "Open":
 		return Good
-	case "Failed", "RolledBack", "RollbackFailed", "Inconclusive", "Errored", "Rejected", "Expired", "Drifted", "Held", "Ignored", "Revoked", "False":
+	case "Failed", "RolledBack", "RollbackFailed", "Inconclusive", "Errored", "Rejected", "Expired", "Drifted", "Held", "Ignored", "Revoked", "Overridden", "False":
 		return Bad
 	case "Deploying", "Verifying", "RollingBack", "Running", "Changing":
 		return Busy
-	case "Waiting", "Unknown":
+	case "Waiting", "Unknown", "Frozen", "OutsideWindow":
 		return Waits
 	}
 	return Faint

@@ -10,7 +10,11 @@ package promotiontest
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"time"
+
+	// The rules of time zones, wherever the tests run.
+	_ "time/tzdata"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -62,6 +66,17 @@ func Release(seed string, names ...string) []v1alpha1.Image {
 		images = append(images, Image(name, seed))
 	}
 	return images
+}
+
+// Nightly is a freeze that begins every day at an hour of a time zone.
+func Nightly(name string, hour, durationSeconds int32, zone string) v1alpha1.Freeze {
+	return v1alpha1.Freeze{Name: name, Schedule: fmt.Sprintf("0 %d * * *", hour), DurationSeconds: durationSeconds, TimeZone: zone}
+}
+
+// Once is a freeze that lasts from one time after Epoch to another.
+func Once(name string, from, to time.Duration) v1alpha1.Freeze {
+	begin, end := At(from), At(to)
+	return v1alpha1.Freeze{Name: name, FromTime: &begin, ToTime: &end, Reason: "the books are closed"}
 }
 
 // JobGate is a gate that runs an image.

@@ -77,7 +77,32 @@ func (b *EnvironmentBuilder) NoApprovals() *EnvironmentBuilder {
 
 // RollbackApprovals demands sign-off of rollbacks.
 func (b *EnvironmentBuilder) RollbackApprovals(count int32) *EnvironmentBuilder {
-	b.requires().Rollback = &v1alpha1.RollbackRequirement{Approvals: &count}
+	b.rollback().Approvals = &count
+	return b
+}
+
+func (b *EnvironmentBuilder) rollback() *v1alpha1.RollbackRequirement {
+	if b.requires().Rollback == nil {
+		b.requires().Rollback = &v1alpha1.RollbackRequirement{}
+	}
+	return b.requires().Rollback
+}
+
+// RollbackFreezes says whether freezes hold for rollbacks.
+func (b *EnvironmentBuilder) RollbackFreezes(handling v1alpha1.FreezeHandling) *EnvironmentBuilder {
+	b.rollback().Freezes = handling
+	return b
+}
+
+// Freeze adds a freeze or a window.
+func (b *EnvironmentBuilder) Freeze(freeze v1alpha1.Freeze) *EnvironmentBuilder {
+	b.env.Spec.Freezes = append(b.env.Spec.Freezes, freeze)
+	return b
+}
+
+// Emergencies allows emergencies that one member of a group approves, with what may be skipped; nothing named is all.
+func (b *EnvironmentBuilder) Emergencies(requester v1alpha1.EmergencyRequester, group string, skips ...v1alpha1.EmergencySkip) *EnvironmentBuilder {
+	b.env.Spec.Emergencies = &v1alpha1.EmergencyRequirement{Groups: []string{group}, Requester: requester, Skips: skips}
 	return b
 }
 

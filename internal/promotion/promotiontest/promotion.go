@@ -70,6 +70,12 @@ func (b *PromotionBuilder) ChangeBy(author string) *PromotionBuilder {
 	return b
 }
 
+// Emergency asks to do without something; without anything named, without all that can be skipped.
+func (b *PromotionBuilder) Emergency(reason string, skips ...v1alpha1.EmergencySkip) *PromotionBuilder {
+	b.promotion.Spec.Emergency = v1alpha1.Emergency{Reason: reason, Skips: skips}
+	return b
+}
+
 // Cancelled says that it is no longer wanted.
 func (b *PromotionBuilder) Cancelled() *PromotionBuilder {
 	b.promotion.Spec.Lifecycle = v1alpha1.LifecycleCancelled

@@ -2,6 +2,7 @@ package promotiontest
 
 import (
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,9 +22,26 @@ func MakeSite(env *v1alpha1.Environment) *SiteBuilder {
 		}},
 		Environment: env,
 		Permitted:   true,
+		Zones:       Zones(env),
 	}}
 	lock := promotion.InForce(env.Spec).Lock
 	return b.Enforced(func(c *promotion.EnforcedCopy) { c.Lock, c.Tier = lock, env.Spec.Tier })
+}
+
+// Zones are the time zones that an Environment names; nil where it names none.
+func Zones(env *v1alpha1.Environment) map[string]*time.Location {
+	var zones map[string]*time.Location
+	for _, freeze := range env.Spec.Freezes {
+		zone, err := time.LoadLocation(freeze.TimeZone)
+		if err != nil {
+			continue
+		}
+		if zones == nil {
+			zones = map[string]*time.Location{}
+		}
+		zones[freeze.TimeZone] = zone
+	}
+	return zones
 }
 
 // Enforced changes what the Namespace enforces.

@@ -14,7 +14,7 @@ import (
 
 // Violation is one broken invariant.
 type Violation struct {
-	// Invariant: I1 to I8.
+	// Invariant: I1 to I8, or freeze.
 	Invariant string
 	// Revision at which it broke; 0 where it is about the end.
 	Revision int64
@@ -35,6 +35,8 @@ type Observer struct {
 	promotions map[string]*v1alpha1.Promotion
 	// entitled references by namespace of a production environment.
 	entitled map[string]map[string]bool
+	// entered says who took a slot before, as namespace/uid.
+	entered map[string]bool
 	// locked says since when a namespace is.
 	locked map[string]time.Time
 	// jobs that were created, by name, and not deleted by somebody else since.
@@ -63,6 +65,7 @@ func Check(operator string, journal []memapi.Revision) *Observer {
 		operator: operator, state: map[string]map[memapi.Key]client.Object{}, versions: map[string]map[memapi.Key][]version{},
 		promotions: map[string]*v1alpha1.Promotion{}, entitled: map[string]map[string]bool{}, jobs: map[memapi.Key]bool{}, locked: map[string]time.Time{},
 		completed: map[memapi.Key]int64{}, started: map[memapi.Key]int64{}, writes: map[string]int{}, images: map[string]string{},
+		entered: map[string]bool{},
 	}
 	for i := range journal {
 		o.see(&journal[i])

@@ -251,6 +251,7 @@ func TestObserverFindsEachBreach(t *testing.T) {
 		{"a record is changed", "I5", after("passed", write("mallory", memapi.Update, "ReleaseRecord", rewritten()))},
 		{"a record does not carry the hash before it", "I5", replace("passed", write(operator, memapi.Create, "ReleaseRecord", record(testing1, "passed", v1alpha1.ResultPassed, nil)))},
 		{"a state goes back", "I7", after("test is passed", write(operator, memapi.UpdateStatus, "Promotion", promotion(v1alpha1.StateWaiting, v1alpha1.StateWaiting)))},
+		{"a promotion enters during a freeze", "freeze", replace("claims production", write(operator, memapi.UpdateStatus, "Environment", frozen()))},
 		{"writes never end", "I8", after("waits", chatter)},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -268,6 +269,14 @@ func TestObserverFindsEachBreach(t *testing.T) {
 			}
 		})
 	}
+}
+
+// frozen is production with a promotion at work, in a freeze that lasts for ever.
+func frozen() *v1alpha1.Environment {
+	env := environment(production, v1alpha1.TierProduction, promoted)
+	from, to := metav1.NewTime(time.Unix(1_700_000_000, 0)), metav1.NewTime(time.Unix(1_800_000_000, 0))
+	env.Spec.Freezes = []v1alpha1.Freeze{{Name: "audit", FromTime: &from, ToTime: &to}}
+	return env
 }
 
 // unstressed is the record of a pass without the stress gate.

@@ -35,6 +35,7 @@ func holds(env *v1alpha1.Environment, uid string) bool {
 // checkClaim looks whether a promotion may enter.
 func (o *Observer) checkClaim(r *memapi.Revision, env *v1alpha1.Environment, h v1alpha1.Holder) {
 	o.checkImages(r, h.PromotionRef.UID, h.ReleaseHash, h.Images)
+	o.checkFreeze(r, env, h)
 	if env.Spec.Tier != v1alpha1.TierProduction {
 		return
 	}

@@ -14,7 +14,8 @@ import (
 // ApprovalApplyConfiguration represents a declarative configuration of the Approval type for use
 // with apply.
 //
-// Approval is one sign-off, or one rejection, of one release in one environment. Its author is stamped by the API server.
+// Approval is one sign-off, or one rejection, of one release in one environment, or the review of a record there. Its
+// author is stamped by the API server.
 type ApprovalApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is standard object metadata.

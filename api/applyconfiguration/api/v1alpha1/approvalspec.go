@@ -11,13 +11,15 @@ import (
 //
 // ApprovalSpec is what was signed, and by whom.
 type ApprovalSpecApplyConfiguration struct {
-	// promotionRef names the Promotion.
+	// promotionRef names the Promotion that is approved or rejected.
 	PromotionRef *PromotionReferenceApplyConfiguration `json:"promotionRef,omitempty"`
-	// releaseHash of the release, as the Environment's status.awaiting shows it: one signs what one saw.
+	// recordRef names the ReleaseRecord that is reviewed, in this namespace.
+	RecordRef *RecordReferenceApplyConfiguration `json:"recordRef,omitempty"`
+	// releaseHash of the release, as the Environment's status.awaiting or status.reviews shows it: one signs what one saw.
 	ReleaseHash *string `json:"releaseHash,omitempty"`
-	// evidenceHash of the evidence, as the Environment's status.awaiting shows it.
+	// evidenceHash of the evidence, as the Environment's status.awaiting or status.reviews shows it.
 	EvidenceHash *string `json:"evidenceHash,omitempty"`
-	// decision is Approved or Rejected.
+	// decision is Approved, Rejected or, of a record, Reviewed.
 	Decision *apiv1alpha1.ApprovalDecision `json:"decision,omitempty"`
 	// comment for whoever reads the record later.
 	Comment *string `json:"comment,omitempty"`
@@ -36,6 +38,14 @@ func ApprovalSpec() *ApprovalSpecApplyConfiguration {
 // If called multiple times, the PromotionRef field is set to the value of the last call.
 func (b *ApprovalSpecApplyConfiguration) WithPromotionRef(value *PromotionReferenceApplyConfiguration) *ApprovalSpecApplyConfiguration {
 	b.PromotionRef = value
+	return b
+}
+
+// WithRecordRef sets the RecordRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RecordRef field is set to the value of the last call.
+func (b *ApprovalSpecApplyConfiguration) WithRecordRef(value *RecordReferenceApplyConfiguration) *ApprovalSpecApplyConfiguration {
+	b.RecordRef = value
 	return b
 }
 

@@ -27,6 +27,9 @@ type AwaitingPromotionApplyConfiguration struct {
 	EvidenceHash *string `json:"evidenceHash,omitempty"`
 	// groups whose membership is stamped into an Approval: those that the requirements name, and those that may sign here.
 	Groups []string `json:"groups,omitempty"`
+	// emergency that it asks for, where this Environment allows one: its groups approve then, and excluded alone says who
+	// may not.
+	Emergency *EmergencyApplyConfiguration `json:"emergency,omitempty"`
 	// sinceTime is when the wait began.
 	SinceTime *v1.Time `json:"sinceTime,omitempty"`
 	// environmentGeneration is the generation of the Environment when people were first asked to sign.
@@ -108,6 +111,14 @@ func (b *AwaitingPromotionApplyConfiguration) WithGroups(values ...string) *Awai
 	for i := range values {
 		b.Groups = append(b.Groups, values[i])
 	}
+	return b
+}
+
+// WithEmergency sets the Emergency field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Emergency field is set to the value of the last call.
+func (b *AwaitingPromotionApplyConfiguration) WithEmergency(value *EmergencyApplyConfiguration) *AwaitingPromotionApplyConfiguration {
+	b.Emergency = value
 	return b
 }
 

@@ -37,6 +37,8 @@ type EnvironmentProgressApplyConfiguration struct {
 	Gates []GateStatusApplyConfiguration `json:"gates,omitempty"`
 	// gateImages are the tags of gates' images as they were resolved here, once for all attempts.
 	GateImages []ResolvedGateImageApplyConfiguration `json:"gateImages,omitempty"`
+	// emergency says that it entered as one, and what was missing then.
+	Emergency *EmergencyEntryApplyConfiguration `json:"emergency,omitempty"`
 	// approvals that were found, counted or not.
 	Approvals []ApprovalStatusApplyConfiguration `json:"approvals,omitempty"`
 	// signOff is what the Environment demanded when people were first asked to sign; absent where nobody was.
@@ -159,6 +161,14 @@ func (b *EnvironmentProgressApplyConfiguration) WithGateImages(values ...*Resolv
 		}
 		b.GateImages = append(b.GateImages, *values[i])
 	}
+	return b
+}
+
+// WithEmergency sets the Emergency field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Emergency field is set to the value of the last call.
+func (b *EnvironmentProgressApplyConfiguration) WithEmergency(value *EmergencyEntryApplyConfiguration) *EnvironmentProgressApplyConfiguration {
+	b.Emergency = value
 	return b
 }
 

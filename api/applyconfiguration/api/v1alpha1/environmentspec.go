@@ -30,6 +30,10 @@ type EnvironmentSpecApplyConfiguration struct {
 	// repositories that are pulled from elsewhere here: a mirror, or the registry of a region. Releases, evidence and consent
 	// keep the name that the pipeline gives; what runs here, and what the lock allows, has the other.
 	Repositories []RepositoryMirrorApplyConfiguration `json:"repositories,omitempty"`
+	// freezes say when deployments may not begin or, with effect Allow, when alone they may.
+	Freezes []FreezeApplyConfiguration `json:"freezes,omitempty"`
+	// emergencies allows a Promotion to do without evidence, or not to wait for the end of a freeze; absent: none may.
+	Emergencies *EmergencyRequirementApplyConfiguration `json:"emergencies,omitempty"`
 	// concurrency is PerPipeline (default) or Exclusive.
 	Concurrency *apiv1alpha1.Concurrency `json:"concurrency,omitempty"`
 	// queue is Newest (default) or InOrder.
@@ -128,6 +132,27 @@ func (b *EnvironmentSpecApplyConfiguration) WithRepositories(values ...*Reposito
 		}
 		b.Repositories = append(b.Repositories, *values[i])
 	}
+	return b
+}
+
+// WithFreezes adds the given value to the Freezes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Freezes field.
+func (b *EnvironmentSpecApplyConfiguration) WithFreezes(values ...*FreezeApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithFreezes")
+		}
+		b.Freezes = append(b.Freezes, *values[i])
+	}
+	return b
+}
+
+// WithEmergencies sets the Emergencies field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Emergencies field is set to the value of the last call.
+func (b *EnvironmentSpecApplyConfiguration) WithEmergencies(value *EmergencyRequirementApplyConfiguration) *EnvironmentSpecApplyConfiguration {
+	b.Emergencies = value
 	return b
 }
 

@@ -11,16 +11,21 @@ import (
 //
 // EnvironmentStatus is what the operator observed of an environment, and how promotions take turns in it.
 type EnvironmentStatusApplyConfiguration struct {
-	// conditions are Accepted, Adopted, Locked, Converged, Ready; Reconciling and Stalled where true.
+	// conditions are Accepted, Adopted, Locked, Converged, Ready; Reviewed where something was to review; Reconciling and
+	// Stalled where true.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// requires is what is in force, with the tier's defaults filled in.
 	Requires *RequirementsInForceApplyConfiguration `json:"requires,omitempty"`
+	// deployments says whether they may begin now, and until when; absent where no freezes are listed.
+	Deployments *DeploymentsStatusApplyConfiguration `json:"deployments,omitempty"`
 	// pipelines that have run here, and how they stand.
 	Pipelines []DeliveredPipelineApplyConfiguration `json:"pipelines,omitempty"`
 	// holders are the promotions at work here: the claim, taken by an optimistic write.
 	Holders []HolderApplyConfiguration `json:"holders,omitempty"`
 	// awaiting are the promotions that wait for sign-off here: an approver's inbox.
 	Awaiting []AwaitingPromotionApplyConfiguration `json:"awaiting,omitempty"`
+	// reviews are the records that somebody who was not involved has to review: emergencies, and changes by hand.
+	Reviews []PendingReviewApplyConfiguration `json:"reviews,omitempty"`
 }
 
 // EnvironmentStatusApplyConfiguration constructs a declarative configuration of the EnvironmentStatus type for use with
@@ -47,6 +52,14 @@ func (b *EnvironmentStatusApplyConfiguration) WithConditions(values ...*v1.Condi
 // If called multiple times, the Requires field is set to the value of the last call.
 func (b *EnvironmentStatusApplyConfiguration) WithRequires(value *RequirementsInForceApplyConfiguration) *EnvironmentStatusApplyConfiguration {
 	b.Requires = value
+	return b
+}
+
+// WithDeployments sets the Deployments field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Deployments field is set to the value of the last call.
+func (b *EnvironmentStatusApplyConfiguration) WithDeployments(value *DeploymentsStatusApplyConfiguration) *EnvironmentStatusApplyConfiguration {
+	b.Deployments = value
 	return b
 }
 
@@ -85,6 +98,19 @@ func (b *EnvironmentStatusApplyConfiguration) WithAwaiting(values ...*AwaitingPr
 			panic("nil value passed to WithAwaiting")
 		}
 		b.Awaiting = append(b.Awaiting, *values[i])
+	}
+	return b
+}
+
+// WithReviews adds the given value to the Reviews field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Reviews field.
+func (b *EnvironmentStatusApplyConfiguration) WithReviews(values ...*PendingReviewApplyConfiguration) *EnvironmentStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithReviews")
+		}
+		b.Reviews = append(b.Reviews, *values[i])
 	}
 	return b
 }

@@ -22,6 +22,8 @@ type HolderApplyConfiguration struct {
 	Images []ImageApplyConfiguration `json:"images,omitempty"`
 	// onFailure says what happens should the Promotion fail or vanish.
 	OnFailure *apiv1alpha1.FailureAction `json:"onFailure,omitempty"`
+	// emergency says that it came in as one.
+	Emergency *EmergencyEntryApplyConfiguration `json:"emergency,omitempty"`
 	// sinceTime is when the slot was taken.
 	SinceTime *v1.Time `json:"sinceTime,omitempty"`
 }
@@ -74,6 +76,14 @@ func (b *HolderApplyConfiguration) WithImages(values ...*ImageApplyConfiguration
 // If called multiple times, the OnFailure field is set to the value of the last call.
 func (b *HolderApplyConfiguration) WithOnFailure(value apiv1alpha1.FailureAction) *HolderApplyConfiguration {
 	b.OnFailure = &value
+	return b
+}
+
+// WithEmergency sets the Emergency field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Emergency field is set to the value of the last call.
+func (b *HolderApplyConfiguration) WithEmergency(value *EmergencyEntryApplyConfiguration) *HolderApplyConfiguration {
+	b.Emergency = value
 	return b
 }
 

@@ -28,6 +28,8 @@ type PromotionSpecApplyConfiguration struct {
 	Changes []ChangeApplyConfiguration `json:"changes,omitempty"`
 	// onBehalfOf names the persons for whom a machine creates this; they may not approve it.
 	OnBehalfOf []string `json:"onBehalfOf,omitempty"`
+	// emergency asks to do without evidence, or not to wait for the end of a freeze, where an Environment allows that.
+	Emergency *EmergencyApplyConfiguration `json:"emergency,omitempty"`
 	// lifecycle is Active (default) or Cancelled. There is no way back from Cancelled.
 	Lifecycle *apiv1alpha1.Lifecycle `json:"lifecycle,omitempty"`
 	// activeDeadlineSeconds after which a Promotion that still waits expires; default: never.
@@ -117,6 +119,14 @@ func (b *PromotionSpecApplyConfiguration) WithOnBehalfOf(values ...string) *Prom
 	for i := range values {
 		b.OnBehalfOf = append(b.OnBehalfOf, values[i])
 	}
+	return b
+}
+
+// WithEmergency sets the Emergency field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Emergency field is set to the value of the last call.
+func (b *PromotionSpecApplyConfiguration) WithEmergency(value *EmergencyApplyConfiguration) *PromotionSpecApplyConfiguration {
+	b.Emergency = value
 	return b
 }
 

@@ -22,6 +22,10 @@ type ReleaseRecordSpecApplyConfiguration struct {
 	Environment *RecordedEnvironmentApplyConfiguration `json:"environment,omitempty"`
 	// promotion that brought the release; absent where it was adopted.
 	Promotion *RecordedPromotionApplyConfiguration `json:"promotion,omitempty"`
+	// emergency says that the release came in as one, and what was missing then.
+	Emergency *EmergencyEntryApplyConfiguration `json:"emergency,omitempty"`
+	// override says who changed by hand what the namespace enforces, where the result is Overridden.
+	Override *OverrideApplyConfiguration `json:"override,omitempty"`
 	// result of the release here.
 	Result *apiv1alpha1.RecordResult `json:"result,omitempty"`
 	// cause of a result other than Passed and Adopted.
@@ -92,6 +96,22 @@ func (b *ReleaseRecordSpecApplyConfiguration) WithEnvironment(value *RecordedEnv
 // If called multiple times, the Promotion field is set to the value of the last call.
 func (b *ReleaseRecordSpecApplyConfiguration) WithPromotion(value *RecordedPromotionApplyConfiguration) *ReleaseRecordSpecApplyConfiguration {
 	b.Promotion = value
+	return b
+}
+
+// WithEmergency sets the Emergency field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Emergency field is set to the value of the last call.
+func (b *ReleaseRecordSpecApplyConfiguration) WithEmergency(value *EmergencyEntryApplyConfiguration) *ReleaseRecordSpecApplyConfiguration {
+	b.Emergency = value
+	return b
+}
+
+// WithOverride sets the Override field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Override field is set to the value of the last call.
+func (b *ReleaseRecordSpecApplyConfiguration) WithOverride(value *OverrideApplyConfiguration) *ReleaseRecordSpecApplyConfiguration {
+	b.Override = value
 	return b
 }
 

@@ -17,6 +17,10 @@ type RequirementsInForceApplyConfiguration struct {
 	Approvals *ApprovalRequirementApplyConfiguration `json:"approvals,omitempty"`
 	// rollbackApprovals demanded of a Promotion with intent Rollback.
 	RollbackApprovals *int32 `json:"rollbackApprovals,omitempty"`
+	// rollbackFreezes says whether freezes hold for a Promotion with intent Rollback.
+	RollbackFreezes *apiv1alpha1.FreezeHandling `json:"rollbackFreezes,omitempty"`
+	// emergencies allowed, and what they take; absent where none are.
+	Emergencies *EmergencyRequirementApplyConfiguration `json:"emergencies,omitempty"`
 	// lock in force.
 	Lock *apiv1alpha1.Lock `json:"lock,omitempty"`
 	// unmanagedImages in force.
@@ -57,6 +61,22 @@ func (b *RequirementsInForceApplyConfiguration) WithApprovals(value *ApprovalReq
 // If called multiple times, the RollbackApprovals field is set to the value of the last call.
 func (b *RequirementsInForceApplyConfiguration) WithRollbackApprovals(value int32) *RequirementsInForceApplyConfiguration {
 	b.RollbackApprovals = &value
+	return b
+}
+
+// WithRollbackFreezes sets the RollbackFreezes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RollbackFreezes field is set to the value of the last call.
+func (b *RequirementsInForceApplyConfiguration) WithRollbackFreezes(value apiv1alpha1.FreezeHandling) *RequirementsInForceApplyConfiguration {
+	b.RollbackFreezes = &value
+	return b
+}
+
+// WithEmergencies sets the Emergencies field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Emergencies field is set to the value of the last call.
+func (b *RequirementsInForceApplyConfiguration) WithEmergencies(value *EmergencyRequirementApplyConfiguration) *RequirementsInForceApplyConfiguration {
+	b.Emergencies = value
 	return b
 }
 

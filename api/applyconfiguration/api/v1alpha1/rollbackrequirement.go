@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
 // RollbackRequirementApplyConfiguration represents a declarative configuration of the RollbackRequirement type for use
 // with apply.
 //
@@ -9,6 +13,8 @@ package v1alpha1
 type RollbackRequirementApplyConfiguration struct {
 	// approvals is how many people have to sign a rollback; default 0.
 	Approvals *int32 `json:"approvals,omitempty"`
+	// freezes is Ignore (default) or Respect: whether a rollback waits for the end of a freeze.
+	Freezes *apiv1alpha1.FreezeHandling `json:"freezes,omitempty"`
 }
 
 // RollbackRequirementApplyConfiguration constructs a declarative configuration of the RollbackRequirement type for use with
@@ -22,5 +28,13 @@ func RollbackRequirement() *RollbackRequirementApplyConfiguration {
 // If called multiple times, the Approvals field is set to the value of the last call.
 func (b *RollbackRequirementApplyConfiguration) WithApprovals(value int32) *RollbackRequirementApplyConfiguration {
 	b.Approvals = &value
+	return b
+}
+
+// WithFreezes sets the Freezes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Freezes field is set to the value of the last call.
+func (b *RollbackRequirementApplyConfiguration) WithFreezes(value apiv1alpha1.FreezeHandling) *RollbackRequirementApplyConfiguration {
+	b.Freezes = &value
 	return b
 }
