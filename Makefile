@@ -19,7 +19,7 @@ demo: ## Bring a cluster up, install Sluice, and watch releases pass, fail, and 
 	hack/demo/demo.sh
 
 .PHONY: test
-test: lint binaries unit simulate mutants admission integration ## Run every test that needs no node
+test: lint binaries unit simulate mutants admission integration attacks policy-matrix ## Run every test that needs no node
 
 .PHONY: cluster
 cluster: ## Bring a cluster up (CLUSTER=kind|node|kwok|existing)
@@ -33,7 +33,7 @@ down: ## Take the cluster down
 
 .PHONY: unit
 unit: ## Tests that need nothing but Go
-	go test $(shell go list $(GO_PACKAGES) | grep -vE '/test/(admission|controlplane|e2e|integration|mutants|simulation)$$')
+	go test $(shell go list $(GO_PACKAGES) | grep -vE '/test/(admission|attacks|controlplane|e2e|integration|mutants|simulation)$$')
 
 .PHONY: simulate
 simulate: ## Run SEEDS=1000 random schedules of the operator against an in-memory API
@@ -51,6 +51,16 @@ admission: binaries ## What each admission policy refuses and lets through, on a
 .PHONY: integration
 integration: binaries ## The operator on a real control plane with simulated nodes
 	go test ./test/integration -count=1
+
+.PHONY: attacks
+attacks: binaries ## What insiders try on the API server and on the operator, and what stops them
+	@out=$$(go test ./test/attacks -count=1 -v -run 'TestAttacks|TestScenario' 2>&1) || { echo "$$out" | grep -vE '^ *(=== |--- PASS)'; exit 1; }; \
+	  echo "$$out" | grep -A 2 -e '--- SKIP' || true; echo "$$out" | grep '^attacks:' | tail -n 1
+
+.PHONY: policy-matrix
+policy-matrix: binaries ## Take each admission policy away in turn, and see which attacks then succeed
+	@out=$$(go test ./test/attacks -count=1 -v -run TestPolicyMatrix 2>&1) || { echo "$$out"; exit 1; }; \
+	  echo "$$out" | grep -E '^(sluice-|    (succeeds|fails|\.\.\.) )'; echo "$$out" | grep '^policies:' | tail -n 1
 
 .PHONY: writes
 writes: binaries ## Count the operator's API writes for one promotion

@@ -6,6 +6,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -119,4 +121,47 @@ func TestRealJobsMakePods(t *testing.T) {
 			return wantImages(&pods.Items[0].Spec, image)
 		})
 	}
+}
+
+// The Job controller gives pods whatever labels the template of their Job has.
+func TestLabelsOfJobTemplates(t *testing.T) {
+	namespace := locked(t, "gates-labels")
+	promoted, mallory := api+"@"+current, person("mallory")
+	with := func(name string, labels map[string]string) *batchv1.Job {
+		job := MakePod(promoted).Job(namespace, name)
+		job.Labels, job.Spec.Template.Labels = map[string]string{"team": "shop"}, labels
+		return job
+	}
+	selecting := func(uid string) *batchv1.Job {
+		job := with("selecting", map[string]string{"batch.kubernetes.io/controller-uid": uid})
+		job.Spec.ManualSelector, job.Spec.Selector = ptr.To(true), &metav1.LabelSelector{MatchLabels: job.Spec.Template.Labels}
+		return job
+	}
+	own := with("own", map[string]string{"app": "x"})
+	own.Spec.ManualSelector, own.Spec.Selector = ptr.To(true), &metav1.LabelSelector{MatchLabels: own.Spec.Template.Labels}
+	gate, plain := with("gate", map[string]string{v1alpha1.GateLabel: "contract"}), with("plain", map[string]string{"app": "x"})
+	cron := func(name string, change func(*batchv1.JobTemplateSpec)) *batchv1.CronJob {
+		job := MakePod(promoted).CronJob(namespace, name)
+		change(&job.Spec.JobTemplate)
+		return job
+	}
+	ofGate := cron("of-gate", func(j *batchv1.JobTemplateSpec) { j.Labels = gate.Spec.Template.Labels })
+	pods := cron("pods", func(j *batchv1.JobTemplateSpec) { j.Spec.Template.Labels = gate.Spec.Template.Labels })
+	uid := cron("uid", func(j *batchv1.JobTemplateSpec) { j.Spec.Template.Labels = selecting("1").Spec.Template.Labels })
+	nightly := cron("nightly", func(j *batchv1.JobTemplateSpec) { j.Spec.Template.Labels = map[string]string{"app": "x"} })
+	const leaveOut = "leave the label out"
+	try(t, []attempt{
+		{name: "the uid of another Job", as: mallory, write: creates(selecting("1")), about: selecting("1"), policy: "sluice-job-labels", says: leaveOut},
+		{name: "the uid of another Job, in a CronJob", as: mallory, write: creates(uid), about: uid, policy: "sluice-job-labels", says: leaveOut},
+		{name: "the label of a gate", as: mallory, write: creates(gate), about: gate, policy: "sluice-job-labels", says: leaveOut},
+		{name: "the label of a gate, for pods of a CronJob", as: mallory, write: creates(pods), about: pods, policy: "sluice-job-labels", says: leaveOut},
+		{name: "the label of a gate, for Jobs of a CronJob", as: mallory, write: creates(ofGate), about: ofGate, policy: "sluice-job-labels", says: leaveOut},
+		{name: "a Job", as: mallory, write: creates(plain), about: plain},
+		{name: "a selector of its own", as: mallory, write: creates(own), about: own},
+		{name: "a CronJob", as: mallory, write: creates(nightly), about: nightly},
+		{name: "the operator", as: theOperator(), write: creates(gateJob(namespace, "sl-99999999999999999999", promoted))},
+	})
+	tryWays(t, attempt{name: "labelled while it is suspended", as: mallory, about: plain, policy: "sluice-job-labels", says: leaveOut},
+		on(func(job *batchv1.Job) { job.Spec.Template.Labels[v1alpha1.GateLabel] = "contract" }))
+	tryWays(t, attempt{name: "resumed", as: mallory, about: plain}, on(func(job *batchv1.Job) { job.Spec.Suspend = ptr.To(false) }))
 }

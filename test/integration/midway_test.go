@@ -164,8 +164,7 @@ func TestScenario43AnotherOperatorGoesOnWhereTheFirstStopped(t *testing.T) {
 	s := openShop(t, "restart", waiting())
 	s.promote("first", digest(1))
 	s.awaitGatePod("dev", "functional", corev1.PodRunning)
-	operator.stop()
-	<-operator.ended
+	operator.Stop()
 	s.endGate("dev", "functional", "0")
 	eventually(t, "the Job ends while nobody looks", func() error {
 		if s.gateJobs("dev", "functional")[0].Status.Succeeded == 0 {

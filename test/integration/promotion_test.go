@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/test/controlplane"
+	inprocess "github.com/sluice-dev/sluice/test/operator"
 )
 
 // writeBudget is the most that the operator may write for one promotion: one claim, pin, touch, record and release and
@@ -67,7 +68,7 @@ func operatorWrites(t *testing.T, team string) map[string]int {
 		if e.ImpersonatedUser != nil {
 			who = e.ImpersonatedUser.Username
 		}
-		if who != operatorName || !controlplane.Writes(e) || e.Stage != "ResponseComplete" || e.ObjectRef == nil || !strings.HasPrefix(cmp.Or(e.ObjectRef.Namespace, e.ObjectRef.Name), team) {
+		if who != inprocess.Name || !controlplane.Writes(e) || e.Stage != "ResponseComplete" || e.ObjectRef == nil || !strings.HasPrefix(cmp.Or(e.ObjectRef.Namespace, e.ObjectRef.Name), team) {
 			continue
 		}
 		what := e.ObjectRef.Resource

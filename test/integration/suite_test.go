@@ -21,19 +21,13 @@ import (
 
 	gcr "github.com/google/go-containerregistry/pkg/registry"
 	"github.com/prometheus/client_golang/prometheus"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/util/workqueue"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/sluice-dev/sluice/internal/clock"
 	sluice "github.com/sluice-dev/sluice/internal/controller"
-	"github.com/sluice-dev/sluice/internal/registry"
 	"github.com/sluice-dev/sluice/test/controlplane"
+	inprocess "github.com/sluice-dev/sluice/test/operator"
 )
 
 // patience bounds every wait of these tests; none of them measures time.
@@ -42,17 +36,13 @@ const patience = time.Minute
 // keepRecords is how long records stay at least.
 const keepRecords = 400 * 24 * time.Hour
 
-const operatorName = "system:serviceaccount:sluice-system:sluice"
-
 var (
 	plane *controlplane.ControlPlane
 	// images is a registry on loopback that tests push to.
 	images *httptest.Server
 	// privateImages is one that lets nobody in who does not know the password.
 	privateImages *httptest.Server
-	// operatorFailed holds what ended the operator, if it ended.
-	operatorFailed = make(chan error, 1)
-	operator       *running
+	operator      *inprocess.Operator
 	// operatorMetrics are those of the operator that was started last.
 	operatorMetrics atomic.Pointer[prometheus.Registry]
 	// operations is done when all tests are.
@@ -138,70 +128,13 @@ func private(registry http.Handler) http.Handler {
 	})
 }
 
-// operatorConfig is that of the operator's pod: its ServiceAccount's name, and a token bound to the pod.
-func operatorConfig() *rest.Config {
-	config := rest.CopyConfig(plane.Config)
-	config.QPS = -1
-	config.Impersonate = rest.ImpersonationConfig{
-		UserName: operatorName,
-		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:sluice-system", "system:authenticated"},
-		Extra:    map[string][]string{"authentication.kubernetes.io/pod-name": {"sluice-0"}},
-	}
-	return config
-}
-
-// running is an operator at work.
-type running struct {
-	stop  context.CancelFunc
-	ended chan struct{}
-}
-
-// startOperator starts an operator as its pod would, but for the election of a leader.
-func startOperator(parent context.Context) (*running, error) {
-	ctx, cancel := context.WithCancel(parent)
-	r := &running{stop: cancel, ended: make(chan struct{})}
-	manager, err := makeManager(ctx)
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	go func() {
-		defer close(r.ended)
-		if err := manager.Start(ctx); err != nil || ctx.Err() == nil {
-			operatorFailed <- fmt.Errorf("the manager ended: %w", err)
-		}
-	}()
-	return r, nil
-}
-
-func makeManager(ctx context.Context) (ctrl.Manager, error) {
-	options := sluice.ManagerOptions()
-	options.Metrics.BindAddress, options.HealthProbeBindAddress = "0", "0"
-	manager, err := ctrl.NewManager(operatorConfig(), options)
-	if err != nil {
-		return nil, fmt.Errorf("make the manager: %w", err)
-	}
-	resolver, err := registry.New(registry.Options{InsecureHosts: []string{registryHost(), hostOf(privateImages)}})
-	if err != nil {
-		return nil, err
-	}
+// startOperator starts an operator, which measures itself anew.
+func startOperator(parent context.Context) (*inprocess.Operator, error) {
 	measured := prometheus.NewRegistry()
 	operatorMetrics.Store(measured)
-	setup := sluice.Setup{
-		Metrics:  measured,
-		Operator: types.NamespacedName{Namespace: "sluice-system", Name: "sluice"},
-		Own:      sluice.OwnImage{Reference: operatorImage},
-		Registry: resolver, Clock: clock.Real{}, KeepRecords: keepRecords,
-		Options: func() controller.Options {
-			return controller.Options{
-				MaxConcurrentReconciles: 4,
-				// The operator that a test starts anew has controllers of the same names.
-				SkipNameValidation: new(true),
-				RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 2*time.Second),
-			}
-		},
-	}
-	return manager, setup.WithManager(ctx, manager)
+	return inprocess.Start(parent, plane.Config, inprocess.Options{
+		Registries: []string{registryHost(), hostOf(privateImages)}, KeepRecords: keepRecords, Metrics: measured, Image: operatorImage,
+	})
 }
 
 func registryHost() string { return hostOf(images) }
@@ -235,15 +168,5 @@ func as(t *testing.T, user string, groups ...string) client.Client {
 // eventually looks again until check returns nil, and fails the test with its last error where it never does.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	controlplane.Eventually(t, patience, what, check, operatorEnded)
-}
-
-// operatorEnded says why the operator ended; nil as long as it did not.
-func operatorEnded() error {
-	select {
-	case failed := <-operatorFailed:
-		return fmt.Errorf("the operator ended: %w", failed)
-	default:
-		return nil
-	}
+	controlplane.Eventually(t, patience, what, check, operator.Failed)
 }
