@@ -87,8 +87,7 @@ func TestBreakGlassByHandWithTheCommandsOfThePage(t *testing.T) {
 	s.bind(s.namespace("prod"), "sluice-break-glass", "erin")
 	s.promote("first", digest(1))
 	s.awaitGatePod("prod", "functional", corev1.PodRunning)
-	operator.stop()
-	<-operator.ended
+	operator.Stop()
 	s.awaitAllowed("erin", s.namespace("prod"), "namespaces")
 	values := map[string]string{"NAMESPACE": s.namespace("prod"), "WORKLOAD": "deployment/api", "IMAGE": s.repository + "@" + digest(9)}
 	p.run("erin", nil, p.part("Without the operator", "", ""), values)
