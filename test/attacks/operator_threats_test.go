@@ -160,7 +160,6 @@ var tricks = []trick{
 			v.signs("bob", "evil")
 		},
 		sees: func(v *victim) { v.waits("evil", "prod", v1alpha1.ReasonApprovalsMissing, "1 of 2 approvals") },
-		hole: "the right to sign is not checked again when an Approval is counted (RightLost)",
 	},
 	{
 		team: "rolebinding", by: "dave, who may bind roles in the team's namespace and in test", wants: "make himself an approver there",

@@ -129,6 +129,42 @@ func unsign() []attack {
 	}
 }
 
+// Who broke the glass is reviewed by somebody who did not.
+func review() []attack {
+	reviews := func(changed string) thing {
+		signed := with(the("Approval", "shop-prod", "forged"), `spec: {recordRef: {name: checkout-aaaaaaaa-00000},
+			releaseHash: $RELEASE_HASH, evidenceHash: $EVIDENCE_HASH, decision: Reviewed}`)
+		return with(signed, `spec: `+changed)
+	}
+	somebodyElse := twin{by: alice, does: "reviews what she had no part in", how: creates(reviews(`{}`))}
+	return []attack{
+		{
+			by: paul, wants: "review what he did himself",
+			how:  creates(reviews(`{}`)),
+			must: refusedBy("sluice-reviews", "paul was involved in what this record tells of, and may not review it: ask somebody else"),
+			but:  somebodyElse,
+		},
+		{
+			by: ci, wants: "have a machine review it",
+			how:  creates(reviews(`{}`)),
+			must: refusedBy("sluice-authors", "only people sign"),
+			but:  somebodyElse,
+		},
+		{
+			by: dave, wants: "review something else in its place",
+			how:  creates(reviews(`{recordRef: {name: checkout-aaaaaaaa-11111}}`)),
+			must: refusedBy("sluice-reviews", "see what is: kubectl get environment"),
+			but:  somebodyElse,
+		},
+		{
+			by: dave, wants: "review it unread",
+			how:  creates(reviews(`{evidenceHash: $OTHER_HASH}`)),
+			must: refusedBy("sluice-reviews", "take them from status.reviews of the Environment"),
+			but:  somebodyElse,
+		},
+	}
+}
+
 // A promotion is what was asked for, by whom. It is signed as such.
 func rewrite() []attack {
 	release, finished, cancelled := the("Promotion", "shop", "release"), the("Promotion", "shop", "finished"), the("Promotion", "shop", "cancelled")

@@ -14,6 +14,7 @@ func threats() []threat {
 		{"weaken an environment", weaken()},
 		{"forge a sign-off, or give one to oneself", signOff()},
 		{"take a sign-off back, or a rejection", unsign()},
+		{"have an emergency pass without a review", review()},
 		{"rewrite what was asked for", rewrite()},
 		{"edit a status", status()},
 		{"delete or forge evidence", evidence()},
@@ -185,7 +186,10 @@ func aliases() []attack {
 func unlock() []attack {
 	prod := the("Namespace", "", "shop-prod")
 	const instead = "change the Environment in namespace shop-prod instead"
-	byHand := twin{by: pat, does: "breaks the glass: allows the release before by hand", how: changes(prod, `metadata: {annotations: {sluice.dev/pins: "$API@$PREVIOUS"}}`)}
+	byHand := twin{
+		by: pat, does: "breaks the glass: allows the release before by hand", shows: namesPat,
+		how: changes(prod, `metadata: {annotations: {sluice.dev/pins: "$API@$PREVIOUS"}}`),
+	}
 	team := twin{by: paul, does: "labels the namespace", how: changes(prod, `metadata: {labels: {team: shop}}`)}
 	return []attack{
 		{
@@ -265,6 +269,12 @@ func unlock() []attack {
 			but:  twin{by: flux, does: "makes a namespace", how: creates(object(`{apiVersion: v1, kind: Namespace, metadata: {name: shop-new}}`))},
 		},
 		{
+			by: pat, wants: "break the glass, and the seal by which the operator would see it",
+			how:  changes(prod, `metadata: {annotations: {sluice.dev/seal: forged, sluice.dev/pins: "$API@$UNPROMOTED"}}`),
+			must: refusedBy("sluice-namespaces", "the operator's alone: leave it as it is"),
+			but:  byHand,
+		},
+		{
 			by: adam, wants: "edit the namespace with the stock role",
 			how:  changes(prod, `metadata: {labels: {sluice.dev/lock: "Off"}}`),
 			must: refusedByRBAC(),
@@ -292,6 +302,8 @@ func weaken() []attack {
 		{dave, "let gates of the team run in production", `spec: {teamGates: Allow}`},
 		{ci, "let another pipeline in", `spec: {pipelines: [{namespace: mallory, name: "*", repositories: [docker.io/]}]}`},
 		{ci, "let another repository in", `spec: {pipelines: [{namespace: shop, name: checkout, repositories: [docker.io/, registry.example.com/shop/]}]}`},
+		{dave, "lift a freeze", `spec: {freezes: null}`},
+		{dave, "allow emergencies that he approves himself", `spec: {emergencies: {groups: [developers], requester: Allow}}`},
 		{flux, "let images of no pipeline in", `spec: {unmanagedImages: Allow}`},
 		{flux, "list an image as allowed", `spec: {allowedImages: [docker.io/attacker/]}`},
 		{paul, "give it an owner that is gone, so that the garbage collector deletes it", `metadata: {ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: gone, uid: gone}]}`},

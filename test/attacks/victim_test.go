@@ -121,7 +121,7 @@ func newVictim(t *testing.T, team string, differs func(*victim)) *victim {
 // jobGate is a gate that the simulated nodes end, with exit code 0 where its arguments say nothing else.
 func jobGate(name string, purpose v1alpha1.GatePurpose) v1alpha1.Gate {
 	return v1alpha1.Gate{
-		Name: name, Purpose: purpose, TimeoutSeconds: 60, Job: v1alpha1.JobGate{Image: "registry.example.com/tests/" + name + ":1"},
+		Name: name, Purpose: purpose, TimeoutSeconds: 60, Job: v1alpha1.JobGate{Image: "registry.example.com/tests/" + name + "@" + good},
 	}
 }
 
@@ -328,6 +328,15 @@ func (v *victim) promotion(name string) *v1alpha1.Promotion {
 	return p
 }
 
+// said is what the operator says of a Promotion; nothing where there is none.
+func (v *victim) said(name string) string {
+	p := &v1alpha1.Promotion{}
+	if err := root.Get(v.t.Context(), client.ObjectKey{Namespace: v.name, Name: name}, p); err != nil {
+		return err.Error()
+	}
+	return p.Status.Message
+}
+
 func (v *victim) hashOf(name string) string { return v.promotion(name).Status.ReleaseHash }
 
 // changesPipeline edits the pipeline, which is the team's own, and waits until the operator has seen it.
@@ -356,7 +365,7 @@ func (v *victim) awaited(name string) (v1alpha1.AwaitingPromotion, error) {
 	v.get(v.namespace("prod"), v1alpha1.EnvironmentName, env)
 	i := slices.IndexFunc(env.Status.Awaiting, func(a v1alpha1.AwaitingPromotion) bool { return a.PromotionRef.Name == name })
 	if i < 0 {
-		return v1alpha1.AwaitingPromotion{}, errors.New("production does not await " + name)
+		return v1alpha1.AwaitingPromotion{}, fmt.Errorf("production does not await %s: %s", name, v.said(name))
 	}
 	return env.Status.Awaiting[i], nil
 }
