@@ -4,9 +4,13 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"slices"
+	"sync"
 
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
@@ -17,12 +21,35 @@ var auditPolicy []byte
 // AuditEvents returns every request that the API server has answered so far, in the order of the
 // log. The log is written before the answer is sent: a request that a test has seen answered is in it.
 // For sluice.dev and for Namespaces the events hold the bodies; for the rest, metadata.
-func (p *ControlPlane) AuditEvents() ([]auditv1.Event, error) {
-	data, err := os.ReadFile(p.AuditLog)
+func (p *ControlPlane) AuditEvents() ([]auditv1.Event, error) { return p.audit.read(p.AuditLog) }
+
+// auditReader reads a log that grows, each line once.
+type auditReader struct {
+	mutex  sync.Mutex
+	offset int64
+	events []auditv1.Event
+}
+
+func (r *auditReader) read(path string) (all []auditv1.Event, err error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	file, err := os.Open(path) //nolint:gosec // the log of this control plane
+	if err != nil {
+		return nil, fmt.Errorf("open the audit log: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	fresh, err := io.ReadAll(io.NewSectionReader(file, r.offset, math.MaxInt64-r.offset))
 	if err != nil {
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}
-	return parseAudit(p.AuditLog, data)
+	// The last line may be half written: its request has not been answered yet.
+	fresh = fresh[:bytes.LastIndexByte(fresh, '\n')+1]
+	events, err := parseAudit(path, fresh)
+	if err != nil {
+		return nil, err
+	}
+	r.offset, r.events = r.offset+int64(len(fresh)), append(r.events, events...)
+	return slices.Clip(r.events), nil
 }
 
 // Writes says whether a request changes what is stored. A review (SubjectAccessReview, TokenReview) is a create of an

@@ -34,6 +34,8 @@ type ControlPlane struct {
 	apiPort     int
 	etcdURL     string
 
+	audit auditReader
+
 	mutex     sync.Mutex
 	processes []*process
 	stopped   bool

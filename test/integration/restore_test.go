@@ -163,8 +163,10 @@ func TestScenario27RestoreWithTheCommandsOfThePage(t *testing.T) {
 	if jobs := s.gateJobs("prod", "functional"); len(jobs) > 0 {
 		t.Errorf("%d Jobs run of promotions that had ended", len(jobs))
 	}
-	// What was under way starts anew, and asks again.
-	s.awaitReason("third", "prod", v1alpha1.ReasonApprovalsMissing)
+	// What was under way and had passed somewhere has used its name; under another one it goes its way.
+	s.awaitOutcome("third", v1alpha1.OutcomeSuperseded)
+	s.promote("third-again", digest(3))
+	s.awaitReason("third-again", "prod", v1alpha1.ReasonApprovalsMissing)
 	s.promoteAs("dave", "back", backTo(first.Status.ReleaseHash, "prod"))
 	s.awaitOutcome("back", v1alpha1.OutcomeSucceeded)
 	s.awaitTemplate("prod", "@"+digest(1))
