@@ -164,9 +164,9 @@ func TestScenario27RestoreWithTheCommandsOfThePage(t *testing.T) {
 		t.Errorf("%d Jobs run of promotions that had ended", len(jobs))
 	}
 	// What was under way and had passed somewhere has used its name; under another one it goes its way.
-	s.awaitOutcome("third", v1alpha1.OutcomeSuperseded)
 	s.promote("third-again", digest(3))
 	s.awaitReason("third-again", "prod", v1alpha1.ReasonApprovalsMissing)
+	s.awaitOutcome("third", v1alpha1.OutcomeSuperseded)
 	s.promoteAs("dave", "back", backTo(first.Status.ReleaseHash, "prod"))
 	s.awaitOutcome("back", v1alpha1.OutcomeSucceeded)
 	s.awaitTemplate("prod", "@"+digest(1))
