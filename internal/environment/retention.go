@@ -27,8 +27,10 @@ type Retention struct {
 func (r Retention) Old() (old []*v1alpha1.ReleaseRecord, next time.Time) {
 	chain := slices.SortedFunc(slices.Values(r.Records), promotion.CompareRecords)
 	needed := map[string]bool{}
-	if stable := promotion.Newest(chain, good); stable != nil {
-		needed[stable.Spec.ReleaseHash] = true
+	if len(chain) > 0 {
+		if stable := promotion.Stable(chain, chain[0].Namespace); stable != nil {
+			needed[stable.Spec.ReleaseHash] = true
+		}
 	}
 	for i, record := range chain {
 		if i == len(chain)-1 || record.Spec.CompletionTime == nil || needed[record.Spec.ReleaseHash] || r.mayRun(record) {
@@ -44,10 +46,6 @@ func (r Retention) Old() (old []*v1alpha1.ReleaseRecord, next time.Time) {
 
 func (r Retention) mayRun(record *v1alpha1.ReleaseRecord) bool {
 	return slices.ContainsFunc(record.Spec.Images, func(i v1alpha1.Image) bool { return slices.Contains(r.Allowed, i.Reference()) })
-}
-
-func good(r *v1alpha1.ReleaseRecord) bool {
-	return r.Spec.Result == v1alpha1.ResultPassed || r.Spec.Result == v1alpha1.ResultAdopted
 }
 
 // Unneeded returns the records at the beginning of a list whose release nobody needs elsewhere: none that runs or may come
