@@ -33,21 +33,31 @@ func TestWhatWasChangedByHandShows(t *testing.T) {
 }
 
 // atWork is a world in which v2 is at work in production.
-func atWork(t *testing.T) *world {
+func atWork(t *testing.T, state v1alpha1.EnvironmentState) *world {
+	t.Helper()
 	w := newWorld(t)
 	w.signers = []string{"alice"}
 	w.hanging["prod/smoke"] = true
 	w.promote("v2")
-	return w.in("checkout-v2", "prod", v1alpha1.StateVerifying)
+	return w.in("checkout-v2", "prod", state)
 }
 
 // What somebody did by hand is not undone: who is at work waits until it is recorded, and ends then without going back.
 func TestAPromotionAtWorkKeepsItsHandsOffAnOverride(t *testing.T) {
-	w := atWork(t)
+	for _, state := range []v1alpha1.EnvironmentState{v1alpha1.StateDeploying, v1alpha1.StateVerifying} {
+		t.Run(string(state), func(t *testing.T) { testHandsOff(t, atWork(t, state)) })
+	}
+}
+
+func testHandsOff(t *testing.T, w *world) {
+	t.Helper()
 	site := w.sites["shop-prod"]
 	w.byHand(site, Image("api", "v9").Reference())
 	w.run().wantReasons("checkout-v2", "prod", "Overridden")
 	pins := site.Namespace.Annotations[v1alpha1.PinsAnnotation]
+	if want := Image("api", "v9").Reference(); pins != want {
+		t.Errorf("pins were %s by hand, and are %s", want, pins)
+	}
 	w.sealed(site, Release("v9")...)
 	w.run()
 	got := w.at("checkout-v2", "prod")
@@ -65,7 +75,7 @@ func TestAPromotionAtWorkKeepsItsHandsOffAnOverride(t *testing.T) {
 
 // A deadline that passed while the operator was away does not bring the release before back.
 func TestAnOverrideWhileTheOperatorWasAway(t *testing.T) {
-	w := atWork(t)
+	w := atWork(t, v1alpha1.StateVerifying)
 	site := w.sites["shop-prod"]
 	w.byHand(site, Image("api", "v9").Reference())
 	w.wait(seconds(100000)).run().wantReasons("checkout-v2", "prod", "Overridden")
@@ -75,7 +85,7 @@ func TestAnOverrideWhileTheOperatorWasAway(t *testing.T) {
 }
 
 func TestAWayBackKeepsItsHandsOffAnOverride(t *testing.T) {
-	w := atWork(t)
+	w := atWork(t, v1alpha1.StateVerifying)
 	site := w.sites["shop-prod"]
 	w.broken[Digest("v1")] = true
 	w.get("checkout-v2").Spec.Lifecycle = v1alpha1.LifecycleCancelled

@@ -99,7 +99,7 @@ var mutants = []mutant{
 	{"the pin has no precondition", "deploy.go",
 		`Pin{Namespace: v.namespace(), ResourceVersion: v.site.Namespace.ResourceVersion, Copy: want}`, `Pin{Namespace: v.namespace(), Copy: want}`},
 	{"the release to fall back to is not kept allowed", "deploy.go",
-		`if stable := v.stable(); stable != nil {`, `if stable := v.stable(); stable != nil && len(images) == 0 {`},
+		`if stable := v.stable(); stable != nil {`, `if stable := v.stable(); stable != nil && len(pulled) == 0 {`},
 	{"what lives becomes allowed", "deploy.go",
 		` && slices.Contains(was.Images, reference)`, ``},
 	{"pods that are not ready count as deployed", "rollout.go",
