@@ -31,6 +31,7 @@ rm -rf -- "$work"
 mkdir -p "$work"
 
 bring_up_cluster
+first_time_here
 install_sluice
 adopt_version_1
 feed_from_git

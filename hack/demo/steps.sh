@@ -23,6 +23,13 @@ bring_up_cluster() {
   go run ./hack/images sample -registry "127.0.0.1:${REGISTRY_PORT:-5000}" | tee "$work/images"
 }
 
+# first_time_here ends a demo that would only meet what an earlier one left.
+first_time_here() {
+  if "$kubectl" get promotion checkout-2 -n shop >/dev/null 2>&1; then
+    fail 'the demo was played on this cluster before: make down takes it away, and make demo begins anew'
+  fi
+}
+
 # reference REPOSITORY TAG prints the exact reference of a sample image.
 reference() { sed -n "s|^\($registry/shop/$1\):$2\(@sha256:.*\)|\1\2|p" "$work/images"; }
 

@@ -96,10 +96,10 @@ func (p *parser) take(token xml.Token) error {
 func (p *parser) open(e xml.StartElement) error {
 	p.depth++
 	name := e.Name.Local
-	switch {
-	case p.depth > maxDepth:
+	if p.depth > maxDepth {
 		return fmt.Errorf("%w: elements lie more than %d deep", ErrTooLarge, maxDepth)
-	case p.depth == 1 && name != "testsuites" && name != "testsuite":
+	}
+	if p.depth == 1 && !isRoot(name) {
 		return ErrNotJUnit
 	}
 	p.root = true
@@ -113,6 +113,8 @@ func (p *parser) open(e xml.StartElement) error {
 	}
 	return nil
 }
+
+func isRoot(name string) bool { return name == "testsuites" || name == "testsuite" }
 
 func (p *parser) openSuite(e xml.StartElement) {
 	if n := len(p.suites); n > 0 {

@@ -106,7 +106,7 @@ func enter(ctx context.Context, object thing) error {
 		by = operator
 	}
 	status := object.Object["status"]
-	if err := by.Create(ctx, object); client.IgnoreAlreadyExists(err) != nil {
+	if err := client.IgnoreAlreadyExists(by.Create(ctx, object)); err != nil {
 		return err
 	}
 	if status != nil {

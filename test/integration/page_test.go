@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,7 +108,7 @@ func (p *page) kubeconfig(user string, groups []string) string {
 	}
 	for _, identity := range config.AuthInfos {
 		if user != "" {
-			identity.Impersonate, identity.ImpersonateGroups = user, append(groups, "system:authenticated")
+			identity.Impersonate, identity.ImpersonateGroups = user, slices.Concat(groups, []string{"system:authenticated"})
 		}
 	}
 	path := filepath.Join(p.folder, fmt.Sprintf("%s.kubeconfig", user))
