@@ -26,9 +26,10 @@ const (
 
 // EmergencyRequirement allows emergencies in an environment, and says what they take. Their gates run as those of any
 // other, and somebody who was not involved has to review each of them.
+// +kubebuilder:validation:XValidation:rule="has(self.groups)",message="write groups: [...], whose members approve emergencies"
 type EmergencyRequirement struct {
-	// groups whose members approve emergencies, in place of the ordinary approvals.
-	// +required
+	// groups whose members approve emergencies, in place of the ordinary approvals; at least one has to be named.
+	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
@@ -92,6 +93,7 @@ type EmergencyEntry struct {
 }
 
 // Override says that somebody changed by hand what a Namespace enforces.
+// +kubebuilder:validation:MinProperties=1
 type Override struct {
 	// changedBy are those who did, as the API server knows them; absent where it did not say.
 	// +optional

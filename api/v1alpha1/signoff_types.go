@@ -4,11 +4,11 @@ package v1alpha1
 // Environment decides; this is what every later change of it is shown against.
 type SignOffStart struct {
 	// environmentGeneration is the generation of the Environment then.
-	// +required
+	// +optional
 	// +kubebuilder:validation:Minimum=1
 	EnvironmentGeneration int64 `json:"environmentGeneration,omitempty"`
 
 	// requires is what was in force then.
-	// +required
-	Requires RequirementsInForce `json:"requires,omitzero"`
+	// +optional
+	Requires *RequirementsInForce `json:"requires,omitempty"`
 }

@@ -22,7 +22,7 @@ const (
 // the entry of the inbox goes while something else stands in the way, and what changed meanwhile has to show all the same.
 func (v *visit) beginSignOff() {
 	if v.progress.SignOff == nil {
-		v.progress.SignOff = &v1alpha1.SignOffStart{EnvironmentGeneration: v.site.Environment.Generation, Requires: *v.force.DeepCopy()}
+		v.progress.SignOff = &v1alpha1.SignOffStart{EnvironmentGeneration: v.site.Environment.Generation, Requires: v.force.DeepCopy()}
 	}
 }
 
@@ -30,10 +30,10 @@ func (v *visit) beginSignOff() {
 // generation, then what is demanded.
 func (v *visit) changed() []string {
 	began := v.progress.SignOff
-	if began == nil {
+	if began == nil || began.Requires == nil {
 		return nil
 	}
-	differences := Differences(began.Requires, v.force)
+	differences := Differences(*began.Requires, v.force)
 	if now := v.site.Environment.Generation; began.EnvironmentGeneration != now {
 		generation := fmt.Sprintf("generation: %d -> %d", began.EnvironmentGeneration, now)
 		if len(differences) == 0 {

@@ -12,7 +12,7 @@ import (
 // EmergencyRequirement allows emergencies in an environment, and says what they take. Their gates run as those of any
 // other, and somebody who was not involved has to review each of them.
 type EmergencyRequirementApplyConfiguration struct {
-	// groups whose members approve emergencies, in place of the ordinary approvals.
+	// groups whose members approve emergencies, in place of the ordinary approvals; at least one has to be named.
 	Groups []string `json:"groups,omitempty"`
 	// count of different people of these groups, taken together; default 1.
 	Count *int32 `json:"count,omitempty"`
