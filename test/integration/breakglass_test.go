@@ -130,6 +130,8 @@ func TestBreakGlassByHandWithTheCommandsOfThePage(t *testing.T) {
 func TestAnOverrideWhileTheOperatorRuns(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, "watched", recipe{environments: []string{"prod"}, bare: true})
+	// Before that there is no release that a record could be about.
+	s.awaitCondition("prod", s.environmentConditions("prod"), v1alpha1.ConditionAdopted, metav1.ConditionTrue, v1alpha1.ReasonAdopted)
 	ns := &corev1.Namespace{}
 	s.change("", s.namespace("prod"), ns, func() {
 		ns.Annotations[v1alpha1.ImagesAnnotation] += " " + s.repository + "@" + digest(9)
