@@ -183,6 +183,7 @@ type EnvironmentSpec struct {
 
 	// emergencies allows a Promotion to do without evidence, or not to wait for the end of a freeze; absent: none may.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.groups)",message="write groups: [...], whose members approve emergencies"
 	Emergencies *EmergencyRequirement `json:"emergencies,omitempty"`
 
 	// concurrency is PerPipeline (default) or Exclusive.

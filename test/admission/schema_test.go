@@ -101,7 +101,7 @@ func badEnvironments() []schemaCase {
 		{"environment", "freezes", `[{name: F, schedule: "0 18 * * FRI", durationSeconds: 3600}]`, lowerCase},
 		{"environment", "freezes", `[{name: f, schedule: "0 18 * * FRI", durationSeconds: 59}]`, "should be greater than or equal to 60"},
 		{"environment", "requires", `{rollback: {freezes: Sometimes}}`, `supported values: "Ignore", "Respect"`},
-		{"environment", "emergencies", `{count: 1}`, "spec.emergencies.groups: Required value"},
+		{"environment", "emergencies", `{count: 1}`, "write groups: [...], whose members approve emergencies"},
 		{"environment", "emergencies", `{groups: [sre], skips: [Gates]}`, `supported values: "Evidence", "Freezes"`},
 		{"environment", "emergencies", `{groups: [sre], requester: Always}`, `supported values: "Exclude", "Allow"`},
 		{"environment", "tier", "Staging", `supported values: "Development", "Test", "Production"`},

@@ -86,7 +86,7 @@ func TestSignoffWithoutEnvironment(t *testing.T) {
 			if err == nil {
 				t.Fatal("let through")
 			}
-			named := apierrors.IsInvalid(err) && strings.Contains(err.Error(), "needs-an-environment-in-this-namespace")
+			named := apierrors.IsInvalid(err) && strings.Contains(err.Error(), "-an-environment-in-this-namespace")
 			if !named && refusal(err, "sluice-authors", "create the Approval in the namespace of the environment that waits") != nil {
 				t.Fatalf("the refusal does not say what is missing: %v", err)
 			}
