@@ -125,7 +125,7 @@ func (c EnforcedCopy) Labels() map[string]string {
 // annotation.
 func (c EnforcedCopy) Annotations() map[string]string {
 	annotations := c.content()
-	annotations[v1alpha1.SealAnnotation], annotations[v1alpha1.OverriddenByAnnotation] = c.seal(), ""
+	annotations[v1alpha1.SealAnnotation], annotations[v1alpha1.OverriddenByAnnotation] = SealOf(c), ""
 	return annotations
 }
 

@@ -11,9 +11,9 @@ import (
 // prefix of the labels and annotations that express the enforced copy.
 const prefix = "sluice.dev/"
 
-// seal returns a hash of each label and annotation of the copy, as "name=hash name=hash", for whoever looks later: what
+// SealOf returns a hash of each label and annotation of the copy, as "name=hash name=hash", for whoever looks later: what
 // does not fit was changed by hand.
-func (c EnforcedCopy) seal() string {
+func SealOf(c EnforcedCopy) string {
 	hashes := map[string]string{}
 	for _, values := range []map[string]string{c.Labels(), c.content()} {
 		for key, value := range values {
@@ -25,11 +25,8 @@ func (c EnforcedCopy) seal() string {
 	return joinPairs(hashes)
 }
 
-// SealOf is the seal that belongs to a copy.
-func SealOf(c EnforcedCopy) string { return c.seal() }
-
 // Sealed says whether the seal that was found is the one that belongs to the copy.
-func (c EnforcedCopy) Sealed() bool { return c.Seal == c.seal() }
+func (c EnforcedCopy) Sealed() bool { return c.Seal == SealOf(c) }
 
 // ChangedByHand returns the labels and annotations that somebody else changed since the operator sealed them, sorted; none
 // where it never did.
@@ -37,7 +34,7 @@ func (c EnforcedCopy) ChangedByHand() []string {
 	if c.Seal == "" {
 		return nil
 	}
-	before, now := parsePairs(c.Seal), parsePairs(c.seal())
+	before, now := parsePairs(c.Seal), parsePairs(SealOf(c))
 	var changed []string
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(now))) {
 		if before[name] != now[name] {
