@@ -2,7 +2,6 @@ package controller
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -13,20 +12,27 @@ const (
 	exceptionOverride  = "Override"
 )
 
-// exceptions counts what went around evidence, freezes or the operator, by namespace of the environment.
-var exceptions = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Name: "sluice_exceptions_total",
-	Help: "Releases that came in as an emergency, and changes by hand of what a namespace enforces, each with a record.",
-}, []string{"namespace", "kind"})
+// Exceptions counts what went around evidence, freezes or the operator, by namespace of the environment. The zero value
+// counts nothing.
+type Exceptions struct{ counter *prometheus.CounterVec }
 
-func init() { metrics.Registry.MustRegister(exceptions) }
+// NewExceptions makes a counter that starts at nothing.
+func NewExceptions() Exceptions {
+	return Exceptions{prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sluice_exceptions_total",
+		Help: "Releases that came in as an emergency, and changes by hand of what a namespace enforces, each with a record.",
+	}, []string{"namespace", "kind"})}
+}
 
-// countExceptions counts what a record tells of that was written just now.
-func countExceptions(record *v1alpha1.ReleaseRecord) {
+// count counts what a record tells of that was written just now.
+func (e Exceptions) count(record *v1alpha1.ReleaseRecord) {
+	if e.counter == nil {
+		return
+	}
 	if record.Spec.Emergency.Reason != "" {
-		exceptions.WithLabelValues(record.Namespace, exceptionEmergency).Inc()
+		e.counter.WithLabelValues(record.Namespace, exceptionEmergency).Inc()
 	}
 	if record.Spec.Result == v1alpha1.ResultOverridden {
-		exceptions.WithLabelValues(record.Namespace, exceptionOverride).Inc()
+		e.counter.WithLabelValues(record.Namespace, exceptionOverride).Inc()
 	}
 }

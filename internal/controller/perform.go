@@ -21,6 +21,8 @@ import (
 type Performer struct {
 	// Client that reads from the cache and writes.
 	Client client.Client
+	// Exceptions that records tell of.
+	Exceptions Exceptions
 }
 
 // refusal is an error of the API server that stands until somebody changes something.
@@ -97,7 +99,7 @@ func (p *Performer) createRecord(ctx context.Context, record *v1alpha1.ReleaseRe
 	err := p.Client.Create(ctx, record.DeepCopy(), client.FieldOwner(delivery.FieldManager))
 	switch {
 	case err == nil:
-		countExceptions(record)
+		p.Exceptions.count(record)
 	case !apierrors.IsAlreadyExists(err):
 		return fmt.Errorf("write record %s/%s: %w", record.Namespace, record.Name, err)
 	}

@@ -111,9 +111,9 @@ func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
 		return err
 	}
 	c := mgr.GetClient()
-	gatherer, performer := &Gatherer{Reader: c, Operator: s.Operator, Own: s.Own}, &Performer{Client: c}
+	gatherer, performer := &Gatherer{Reader: c, Operator: s.Operator, Own: s.Own}, &Performer{Client: c, Exceptions: NewExceptions()}
 	if s.Metrics != nil {
-		if err := s.Metrics.Register(newPolicyMetric(gatherer)); err != nil {
+		if err := errors.Join(s.Metrics.Register(newPolicyMetric(gatherer)), s.Metrics.Register(performer.Exceptions.counter)); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
 		}
 	}
