@@ -56,10 +56,7 @@ func (s *session) review(ctx context.Context, record string, sign signing) error
 	if err != nil {
 		return err
 	}
-	if err := s.print(sheet.Lines(s.options(false))); err != nil {
-		return err
-	}
-	if err := s.confirm(sign); err != nil {
+	if err := s.confirm(sheet.Lines(s.options(false)), sign); err != nil {
 		return err
 	}
 	signed := &v1alpha1.Approval{
@@ -74,10 +71,7 @@ func (s *session) review(ctx context.Context, record string, sign signing) error
 		if sheet.Involved() {
 			advice = "Somebody else has to review it: not one of " + strings.Join(sheet.Pending.Excluded, ", ") + "."
 		}
-		if err := s.complain(explain(err) + "\n" + advice); err != nil {
-			return err
-		}
-		return errEnded
+		return s.refused(err, advice)
 	}
 	return s.say("approval.sluice.dev/%s created in namespace %s", signed.Name, s.namespace)
 }

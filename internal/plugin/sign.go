@@ -97,10 +97,7 @@ func (s *session) sign(ctx context.Context, sign signing) error {
 	if err != nil {
 		return err
 	}
-	if err := s.print(sheet.Lines(s.options(false))); err != nil {
-		return err
-	}
-	if err := s.confirm(sign); err != nil {
+	if err := s.confirm(sheet.Lines(s.options(false)), sign); err != nil {
 		return err
 	}
 	signed := &v1alpha1.Approval{
@@ -114,7 +111,7 @@ func (s *session) sign(ctx context.Context, sign signing) error {
 		},
 	}
 	if err := s.client.Create(ctx, signed); err != nil {
-		return s.refused(ctx, err, sheet)
+		return s.refused(err, s.advice(ctx, err, sheet))
 	}
 	if err := s.say("approval.sluice.dev/%s created in namespace %s", signed.Name, signed.Namespace); err != nil {
 		return err
@@ -122,8 +119,11 @@ func (s *session) sign(ctx context.Context, sign signing) error {
 	return s.followUp(ctx, sheet, signed)
 }
 
-// confirm asks, unless that was waived.
-func (s *session) confirm(sign signing) error {
+// confirm shows what is signed, and asks, unless that was waived.
+func (s *session) confirm(shown []view.Line, sign signing) error {
+	if err := s.print(shown); err != nil {
+		return err
+	}
 	if sign.yes {
 		return nil
 	}
@@ -146,8 +146,8 @@ func (s *session) confirm(sign signing) error {
 }
 
 // refused says what the API server said, as it is, and what to do.
-func (s *session) refused(ctx context.Context, refusal error, sheet view.SignOff) error {
-	if err := s.complain(explain(refusal) + "\n" + s.advice(ctx, refusal, sheet)); err != nil {
+func (s *session) refused(refusal error, advice string) error {
+	if err := s.complain(explain(refusal) + "\n" + advice); err != nil {
 		return err
 	}
 	return errEnded
