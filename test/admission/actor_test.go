@@ -3,14 +3,14 @@ package admission_test
 import (
 	"context"
 	"fmt"
-	"strings"
-	"sync"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/test/controlplane"
 )
 
 const (
@@ -23,30 +23,8 @@ const (
 type actor struct {
 	client.Client
 	name   string
-	heard  *heard
+	heard  *controlplane.Warnings
 	config *rest.Config
-}
-
-// heard collects warnings. It is a rest.WarningHandler.
-type heard struct {
-	mutex sync.Mutex
-	texts []string
-}
-
-// HandleWarningHeader implements rest.WarningHandler.
-func (h *heard) HandleWarningHeader(_ int, _, text string) {
-	h.mutex.Lock()
-	defer h.mutex.Unlock()
-	h.texts = append(h.texts, text)
-}
-
-// take returns what was heard since the last call.
-func (h *heard) take() string {
-	h.mutex.Lock()
-	defer h.mutex.Unlock()
-	texts := strings.Join(h.texts, "\n")
-	h.texts = nil
-	return texts
 }
 
 // newActor makes somebody; a zero identity is the administrator, who holds every verb.
@@ -54,7 +32,7 @@ func newActor(identity rest.ImpersonationConfig) *actor {
 	config := rest.CopyConfig(plane.Config)
 	config.Impersonate = identity
 	config.QPS = -1
-	a := &actor{name: identity.UserName, heard: &heard{}, config: config}
+	a := &actor{name: identity.UserName, heard: &controlplane.Warnings{}, config: config}
 	config.WarningHandler = a.heard
 	c, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
 	if err != nil {

@@ -40,13 +40,13 @@ func try(t *testing.T, attempts []attempt) {
 
 func (a attempt) run(t *testing.T) {
 	before := stored(t, a.about)
-	a.as.heard.take()
+	a.as.heard.Take()
 	err := a.write(t.Context(), a.as)
 	if a.policy == "" {
 		if err != nil {
 			t.Fatalf("%s: must be let through: %v", a.as.name, err)
 		}
-		if heard := a.as.heard.take(); !strings.Contains(heard, a.says) {
+		if heard := a.as.heard.Take(); !strings.Contains(heard, a.says) {
 			t.Fatalf("warned %q, want %q", heard, a.says)
 		}
 		return

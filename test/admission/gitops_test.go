@@ -37,13 +37,13 @@ func TestServerSideApplyOfATagIsQuiet(t *testing.T) {
 	}
 	eventually(t, func() error { return touch(t.Context(), manifest, "7f3a/checkout") })
 	first := applied()
-	flux.heard.take()
+	flux.heard.Take()
 	for range 5 {
 		again := applied()
 		if again.Generation != first.Generation {
 			t.Fatalf("generation went from %d to %d", first.Generation, again.Generation)
 		}
-		if heard := flux.heard.take(); heard != "" {
+		if heard := flux.heard.Take(); heard != "" {
 			t.Fatalf("said again: %s", heard)
 		}
 	}

@@ -161,10 +161,10 @@ func (a attack) try(ctx context.Context, w way, c client.Client) error {
 	if err != nil {
 		return err
 	}
-	a.by.heard.take()
+	a.by.heard.Take()
 	o := outcome{before: before}
 	o.answer, o.err = w.send(ctx, c)
-	o.warned = a.by.heard.take()
+	o.warned = a.by.heard.Take()
 	if o.after, err = stored(ctx, w.about); err != nil {
 		return err
 	}

@@ -93,12 +93,12 @@ func depending(ctx context.Context, rows []threat, concerned func(attack) bool) 
 // succeeds says whether one way of the attack is let through. A refusal by another policy is a refusal.
 func (a attack) succeeds(ctx context.Context) bool {
 	for _, w := range a.how {
-		a.by.heard.take()
+		a.by.heard.Take()
 		answer, err := w.send(ctx, client.NewDryRunClient(a.by))
 		if err != nil {
 			continue
 		}
-		if a.must.holds(outcome{answer: answer, warned: a.by.heard.take()}) != nil {
+		if a.must.holds(outcome{answer: answer, warned: a.by.heard.Take()}) != nil {
 			return true
 		}
 	}

@@ -3,14 +3,14 @@ package attacks_test
 import (
 	"context"
 	"fmt"
-	"strings"
-	"sync"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/sluice-dev/sluice/test/controlplane"
 )
 
 // actor is somebody who talks to the API server, and hears its warnings. testdata/people.yaml says what each may do.
@@ -18,7 +18,7 @@ type actor struct {
 	client.Client
 	// who is the actor, for the report.
 	who   string
-	heard *heard
+	heard *controlplane.Warnings
 	// config is what the actor connects with.
 	config *rest.Config
 }
@@ -73,7 +73,7 @@ func cast(ctx context.Context) (err error) {
 func newActor(who string, config *rest.Config) (*actor, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
-	a := &actor{who: who, heard: &heard{}, config: config}
+	a := &actor{who: who, heard: &controlplane.Warnings{}, config: config}
 	config.WarningHandler = a.heard
 	var err error
 	a.Client, err = client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
@@ -109,26 +109,4 @@ func tokenOfTheOperator(ctx context.Context) (*actor, error) {
 	config := rest.AnonymousClientConfig(plane.Config)
 	config.BearerToken = request.Status.Token
 	return newActor("somebody with a token of the operator's ServiceAccount", config)
-}
-
-// heard collects warnings. It is a rest.WarningHandler.
-type heard struct {
-	mutex sync.Mutex
-	texts []string
-}
-
-// HandleWarningHeader implements rest.WarningHandler.
-func (h *heard) HandleWarningHeader(_ int, _, text string) {
-	h.mutex.Lock()
-	defer h.mutex.Unlock()
-	h.texts = append(h.texts, text)
-}
-
-// take returns what was heard since the last call.
-func (h *heard) take() string {
-	h.mutex.Lock()
-	defer h.mutex.Unlock()
-	texts := strings.Join(h.texts, "\n")
-	h.texts = nil
-	return texts
 }

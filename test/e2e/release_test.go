@@ -186,8 +186,8 @@ func (s *team) pinSetImage() {
 	if got := d.Spec.Template.Spec.Containers[0].Image; got != promoted {
 		s.t.Errorf("the API server stored %s, want %s", got, promoted)
 	}
-	if !strings.Contains(strings.Join(heard.texts, " "), "not deployed as asked") {
-		s.t.Errorf("dave was told %q, want a warning", heard.texts)
+	if told := heard.Take(); !strings.Contains(told, "not deployed as asked") {
+		s.t.Errorf("dave was told %q, want a warning", told)
 	}
 }
 

@@ -56,16 +56,10 @@ func connect(t *testing.T) *cluster {
 	return &cluster{config: config, kubectl: os.Getenv("KUBECTL"), images: images}
 }
 
-// warnings collects what the API server tells a client. It is a rest.WarningHandler.
-type warnings struct{ texts []string }
-
-// HandleWarningHeader implements rest.WarningHandler.
-func (w *warnings) HandleWarningHeader(_ int, _, text string) { w.texts = append(w.texts, text) }
-
 // as returns a client of somebody, and what that person is warned of; the empty name is the administrator.
-func (c *cluster) as(t *testing.T, user string, groups ...string) (client.Client, *warnings) {
+func (c *cluster) as(t *testing.T, user string, groups ...string) (client.Client, *controlplane.Warnings) {
 	t.Helper()
-	config, heard := rest.CopyConfig(c.config), &warnings{}
+	config, heard := rest.CopyConfig(c.config), &controlplane.Warnings{}
 	config.WarningHandler = heard
 	if user != "" {
 		config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: append(groups, "system:authenticated")}
