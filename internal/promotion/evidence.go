@@ -24,9 +24,10 @@ func (v *visit) evidenceComplete() Verdict {
 	}
 	verdict, coming := ready(), []string(nil)
 	for _, requirement := range v.force.Evidence {
-		found := v.evidenceFor(requirement)
-		if found.State != Ready && len(v.underWay(v.evidenceSources(requirement))) > 0 {
-			coming = append(coming, "a passed "+string(requirement.Purpose)+" gate in "+strings.Join(v.underWay(v.evidenceSources(requirement)), " or "))
+		sources := v.evidenceSources(requirement)
+		found, on := v.evidenceFor(requirement, sources), v.underWay(sources)
+		if found.State != Ready && len(on) > 0 {
+			coming = append(coming, "a passed "+string(requirement.Purpose)+" gate in "+strings.Join(on, " or "))
 			continue
 		}
 		verdict = verdict.and(found)
@@ -51,8 +52,7 @@ func (v *visit) underWay(namespaces []string) []string {
 	return names
 }
 
-func (v *visit) evidenceFor(requirement v1alpha1.EvidenceRequirement) Verdict {
-	sources := v.evidenceSources(requirement)
+func (v *visit) evidenceFor(requirement v1alpha1.EvidenceRequirement, sources []string) Verdict {
 	failed, expired := "", ready()
 	for _, namespace := range sources {
 		record := newestOf(v.snapshot.Records, namespace, v.status.ReleaseHash)
