@@ -14,6 +14,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -37,29 +40,51 @@ func run(out io.Writer, words []string) error {
 	if output, err := test(""); err != nil {
 		return fmt.Errorf("the tests fail without any mutation, so that they would find everything: %w\n%s", err, output)
 	}
-	var alive []string
-	killed := 0
-	for _, m := range mutants {
-		if !wanted(m.name, words) {
-			continue
-		}
-		by, err := try(dir, m)
+	selected := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !wanted(m.name, words) })
+	var failures []error
+	killed, alive := 0, 0
+	for i, outcome := range tryAll(dir, selected) {
+		name, found := selected[i].name, <-outcome
 		switch {
-		case err != nil:
-			return fmt.Errorf("mutant %q: %w", m.name, err)
-		case by == "":
-			alive = append(alive, m.name)
-			_, _ = fmt.Fprintf(out, "ALIVE  %s\n", m.name)
+		case found.err != nil:
+			failures = append(failures, fmt.Errorf("mutant %q: %w", name, found.err))
+		case found.by == "":
+			alive++
+			failures = append(failures, fmt.Errorf("no test finds %q", name))
+			_, _ = fmt.Fprintf(out, "ALIVE  %s\n", name)
 		default:
 			killed++
-			_, _ = fmt.Fprintf(out, "killed %s, by %s\n", m.name, by)
+			_, _ = fmt.Fprintf(out, "killed %s, by %s\n", name, found.by)
 		}
 	}
-	_, _ = fmt.Fprintf(out, "mutants: %d killed, %d alive\n", killed, len(alive))
-	if len(alive) > 0 {
-		return errors.New("no test finds: " + strings.Join(alive, "; "))
+	_, _ = fmt.Fprintf(out, "mutants: %d killed, %d alive\n", killed, alive)
+	return errors.Join(failures...)
+}
+
+// outcome is what became of one mutant: the test that found it, or why it could not be tried.
+type outcome struct {
+	by  string
+	err error
+}
+
+// tryAll tries as many mutants at once as there are processors, and returns a channel for the outcome of each, in order.
+func tryAll(dir string, selected []mutant) []chan outcome {
+	outcomes := make([]chan outcome, len(selected))
+	for i := range outcomes {
+		outcomes[i] = make(chan outcome, 1)
 	}
-	return nil
+	slots := make(chan struct{}, runtime.NumCPU())
+	go func() {
+		for i, m := range selected {
+			slots <- struct{}{}
+			go func() {
+				defer func() { <-slots }()
+				by, err := try(filepath.Join(dir, strconv.Itoa(i)), m)
+				outcomes[i] <- outcome{by, err}
+			}()
+		}
+	}()
+	return outcomes
 }
 
 func wanted(name string, words []string) bool {
@@ -91,7 +116,7 @@ func try(dir string, m mutant) (string, error) {
 	return finder(output), nil
 }
 
-// mutate writes the mutated file and the overlay that puts it in the place of the original.
+// mutate writes the mutated file, and the overlay that puts it in the place of the original, into a directory of its own.
 func mutate(dir string, m mutant) (string, error) {
 	original, err := filepath.Abs(filepath.Join(core, m.file))
 	if err != nil {
@@ -103,6 +128,9 @@ func mutate(dir string, m mutant) (string, error) {
 	}
 	if n := strings.Count(string(source), m.old); n != 1 {
 		return "", fmt.Errorf("%s has %d places like this, want 1; write the mutation anew:\n%s", m.file, n, m.old)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
 	}
 	mutated := filepath.Join(dir, filepath.Base(m.file))
 	if err := os.WriteFile(mutated, []byte(strings.Replace(string(source), m.old, m.mutated, 1)), 0o600); err != nil {
