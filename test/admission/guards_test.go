@@ -212,8 +212,14 @@ func TestUnlockOnEnvironments(t *testing.T) {
 		{name: "a weaker one in its place", as: person("mallory"), about: second, write: creates(second), policy: "sluice-environments", says: "a new Environment in the locked namespace"},
 		{name: "a weaker one with unlock", as: holder, about: second, write: creates(second)},
 	})
-	first := MakeEnvironment(open(t, "guards-first"), v1alpha1.TierTest).Obj()
-	attempt{name: "the first of a namespace", as: person("dave"), about: first, write: creates(first)}.run(t)
+	first := MakeEnvironment(open(t, "guards-first"), v1alpha1.TierProduction).Obj()
+	witness := MakeEnvironment(open(t, "guards-witness"), v1alpha1.TierTest).Obj()
+	try(t, []attempt{
+		{name: "the first of a namespace", as: person("dave"), about: first, write: creates(first)},
+		{name: "one that testifies", as: person("dave"), about: witness, write: creates(witness), policy: "sluice-environments",
+			says: "an Environment of tier Test, whose gates are evidence in production, in namespace guards-witness " + ask},
+		{name: "one that testifies, with unlock", as: with(t, "unlock", "guards-witness"), about: witness, write: creates(witness)},
+	})
 }
 
 // A field of spec that the guard forgets is a hole.

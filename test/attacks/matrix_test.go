@@ -75,7 +75,7 @@ func depending(ctx context.Context, rows []threat, concerned func(attack) bool) 
 	var broken []dependent
 	for _, threat := range rows {
 		for _, a := range threat.attacks {
-			if a.hole != "" || !concerned(a) {
+			if !concerned(a) {
 				continue
 			}
 			if a.succeeds(ctx) {

@@ -19,8 +19,6 @@ type trick struct {
 	does    func(*victim)
 	// sees waits for what the operator makes of it, and says to people.
 	sees func(*victim)
-	// hole says why the trick works today. The row is skipped as long as it does.
-	hole string
 }
 
 // good is a digest that is released as it should be, evil is the other one.
@@ -65,9 +63,10 @@ var tricks = []trick{
 	{
 		team: "own-test-unnamed", by: "dave, who may do everything in a namespace of his own", wants: "do so where production does not name the environments that count",
 		differs: func(v *victim) { v.approvals = 0 },
-		does:    func(v *victim) { v.bringsTestOfItsOwn("dave") },
-		sees:    func(v *victim) { v.waits("evil", "prod", v1alpha1.ReasonEvidenceMissing, "") },
-		hole:    "without requires.evidence[].from, gates of any locked Environment of tier Test in the pipeline count as the platform's: whoever may create Environments somewhere can pass them",
+		does:    func(v *victim) { v.bringsWhatItMay("dave") },
+		sees: func(v *victim) {
+			v.waits("evil", "prod", v1alpha1.ReasonEvidenceMissing, "a locked Environment of tier Test")
+		},
 	},
 	{
 		team: "trivial-gates", by: "dave, a developer", wants: "have trivial gates of his pipeline count as tests",
@@ -220,9 +219,6 @@ func TestAttacksOnTheOperator(t *testing.T) {
 			v := newVictim(t, trick.team, trick.differs)
 			trick.does(v)
 			err := errors.Join(v.sighted(trick.sees), v.untouched())
-			if err != nil && trick.hole != "" {
-				t.Skipf("a hole: %s\n%v", trick.hole, err)
-			}
 			if err == nil {
 				tally.refused.Add(1)
 				return

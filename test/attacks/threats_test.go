@@ -312,6 +312,9 @@ func weaken() []attack {
 	}
 	weaker := object(`{apiVersion: sluice.dev/v1alpha1, kind: Environment, metadata: {namespace: shop-bare, name: environment},
 		spec: {tier: Development, pipelines: [{namespace: shop, name: checkout, repositories: [docker.io/]}]}}`)
+	witness := object(`{apiVersion: sluice.dev/v1alpha1, kind: Environment, metadata: {namespace: shop-dev, name: environment},
+		spec: {tier: Test, pipelines: [{namespace: shop, name: checkout, repositories: [registry.example.com/shop/]}],
+		gates: [{name: trivial, purpose: Stress, soak: {durationSeconds: 1}}]}}`)
 	return append(rows,
 		attack{
 			by: paul, wants: "delete it",
@@ -324,6 +327,12 @@ func weaken() []attack {
 			how:  creates(weaker),
 			must: refusedBy("sluice-environments", ask),
 			but:  twin{by: pat, does: "puts an Environment there", how: creates(weaker)},
+		},
+		attack{
+			by: dave, wants: "bring a test environment of his own, whose gates pass",
+			how:  creates(witness),
+			must: refusedBy("sluice-environments", "an Environment of tier Test, whose gates are evidence in production, in namespace shop-dev "+ask),
+			but:  twin{by: dave, does: "makes a development environment", how: creates(with(witness, `spec: {tier: Development}`))},
 		},
 		attack{
 			by: paul, wants: "put a second one beside it",

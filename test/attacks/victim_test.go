@@ -499,9 +499,35 @@ func (v *victim) forgesPodLike(pod *corev1.Pod) {
 // platform's.
 func (v *victim) bringsTestOfItsOwn(who string) {
 	v.t.Helper()
-	own := v.environment("own", v1alpha1.TierTest)
+	v.settle(v.own(v1alpha1.TierTest))
+	v.goesThroughItsOwn(who)
+}
+
+// bringsWhatItMay does what the API server lets somebody do who holds every verb of Kubernetes in a namespace, but not
+// unlock: an Environment of tier Test is refused, so that it brings one of another tier.
+func (v *victim) bringsWhatItMay(who string) {
+	v.t.Helper()
+	v.settle(v.own(v1alpha1.TierDevelopment))
+	v.bind(v.namespace("own"), "everything", who)
+	v.must("the right to make Environments", func() error { return allowed(v.t.Context(), who, v.namespace("own"), "sluice.dev", "environments") })
+	err := person(v.t, who).Create(v.t.Context(), v.own(v1alpha1.TierTest))
+	if err == nil || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy 'sluice-environments'") {
+		v.failure = errors.Join(v.failure, fmt.Errorf("%s makes an Environment of tier Test: %w", who, err))
+	}
+	v.goesThroughItsOwn(who)
+}
+
+// own is an Environment with gates that pass.
+func (v *victim) own(tier v1alpha1.Tier) *v1alpha1.Environment {
+	own := v.environment("own", tier)
+	own.Spec.Lock = v1alpha1.LockEnforce
 	own.Spec.Gates = []v1alpha1.Gate{jobGate("functional", v1alpha1.PurposeFunctional), jobGate("stress", v1alpha1.PurposeStress)}
-	v.settle(own)
+	return own
+}
+
+// goesThroughItsOwn puts that Environment into the pipeline in place of the platform's, and asks for a release.
+func (v *victim) goesThroughItsOwn(who string) {
+	v.t.Helper()
 	v.changesPipeline(func(p *v1alpha1.DeliveryPipeline) {
 		p.Spec.Environments[0].EnvironmentRef.Namespace = v.namespace("own")
 	})
