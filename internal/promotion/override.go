@@ -61,10 +61,23 @@ func (v *visit) overridden() *v1alpha1.ReleaseRecord {
 	last := Newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool {
 		return r.Namespace == v.namespace() && r.Spec.Result == v1alpha1.ResultOverridden
 	})
-	if last == nil || v.progress.StartTime == nil || last.Spec.CompletionTime == nil || !v.progress.StartTime.Before(last.Spec.CompletionTime) {
+	if last == nil || v.progress.StartTime == nil || last.Spec.CompletionTime == nil {
 		return nil
 	}
-	return last
+	entered, changed := v.progress.StartTime.Unix(), last.Spec.CompletionTime.Unix()
+	if changed > entered || changed == entered && v.pinnedAs(last) {
+		return last
+	}
+	return nil
+}
+
+// pinnedAs says whether a record of another release tells what is pinned now. Times have a resolution of a second: it
+// shows which of two came last, the change by hand or this Promotion, which pinned its own release when it entered.
+func (v *visit) pinnedAs(record *v1alpha1.ReleaseRecord) bool {
+	pins := ParseEnforced(v.site.Namespace).Pins
+	return record.Spec.ReleaseHash != v.status.ReleaseHash && !slices.ContainsFunc(record.Spec.Images, func(image v1alpha1.Image) bool {
+		return digestOf(pins[image.Repository]) != image.Digest
+	})
 }
 
 // handsOff keeps the operator from undoing what somebody does by hand: it waits until that is recorded, and then ends the

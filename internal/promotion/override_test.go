@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/promotion"
@@ -47,6 +48,36 @@ func TestAPromotionAtWorkKeepsItsHandsOffAnOverride(t *testing.T) {
 	for _, state := range []v1alpha1.EnvironmentState{v1alpha1.StateDeploying, v1alpha1.StateVerifying} {
 		t.Run(string(state), func(t *testing.T) { testHandsOff(t, atWork(t, state)) })
 	}
+}
+
+// Times have a resolution of a second, and people who break the glass are fast.
+func TestAnOverrideInTheSecondInWhichAPromotionEntered(t *testing.T) {
+	w := atWork(t, v1alpha1.StateVerifying)
+	site := w.sites["shop-prod"]
+	w.byHand(site, Image("api", "v9").Reference())
+	w.now = w.at("checkout-v2", "prod").StartTime.Time.Add(-time.Second)
+	w.sealed(site, Release("v9")...)
+	if entered := w.at("checkout-v2", "prod").StartTime; !entered.Time.Equal(w.now) {
+		t.Fatalf("it entered at %s, and it is %s", entered, w.now)
+	}
+	site.Workloads[0].Images[0].Image = Image("api", "v9").Reference()
+	w.run()
+	if got := w.at("checkout-v2", "prod"); got.State != v1alpha1.StateFailed || got.Cause != v1alpha1.CauseOverridden {
+		t.Errorf("it is %s (%s): %s", got.State, got.Cause, got.Message)
+	}
+}
+
+// The other way round it is none: what is pinned is what came in last.
+func TestAPromotionInTheSecondOfAnOverride(t *testing.T) {
+	w := atTheGate(t)
+	site := w.sites["shop-prod"]
+	w.byHand(site, Image("api", "v9").Reference())
+	w.sealed(site, Release("v9")...)
+	record := w.records[len(w.records)-1]
+	w.signers = []string{"alice"}
+	w.in("checkout-v2", "prod", v1alpha1.StateDeploying)
+	record.Spec.CompletionTime = w.at("checkout-v2", "prod").StartTime
+	w.in("checkout-v2", "prod", v1alpha1.StatePassed)
 }
 
 func testHandsOff(t *testing.T, w *world) {

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -211,6 +212,20 @@ func (s *shop) awaitPods(environment string, count int) {
 	})
 }
 
+// makeNamespaceAgain makes a namespace that is being deleted. An API server may know the old one for a moment longer, and
+// the ServiceAccount controller may take the default account of the old one for that of the new one.
+func (s *shop) makeNamespaceAgain(environment string) {
+	s.t.Helper()
+	namespace := s.namespace(environment)
+	eventually(s.t, "the namespace can be made again", func() error {
+		return s.admin.Create(s.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	})
+	eventually(s.t, "the namespace takes content again", func() error {
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}}
+		return client.IgnoreAlreadyExists(s.admin.Create(s.t.Context(), account))
+	})
+}
+
 func TestANamespaceThatIsDeletedAndMadeAgainIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	const hold = "test.sluice.dev/hold"
@@ -228,9 +243,7 @@ func TestANamespaceThatIsDeletedAndMadeAgainIsWaitedFor(t *testing.T) {
 		e.Finalizers = slices.DeleteFunc(e.Finalizers, func(f string) bool { return f == hold })
 	})
 	s.awaitMessage("first", "dev", v1alpha1.ReasonEnvironmentNotFound, "its owner creates one")
-	eventually(t, "the namespace can be made again", func() error {
-		return s.admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace("dev")}})
-	})
+	s.makeNamespaceAgain("dev")
 	s.recipe.environment = nil
 	s.create(s.consent("dev"))
 	s.createDeployment("dev")

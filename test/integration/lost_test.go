@@ -22,11 +22,8 @@ func TestScenario28ANamespaceMadeAnewIsPinnedToWhatWasPromoted(t *testing.T) {
 	s.promote("first", digest(1))
 	s.awaitOutcome("first", v1alpha1.OutcomeSucceeded)
 	s.delete(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace("test")}})
-	eventually(t, "the namespace can be made again", func() error {
-		return s.admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace("test")}})
-	})
-	// An API server may know the old one for a moment longer.
-	eventually(t, "the namespace takes content again", func() error { return s.admin.Create(t.Context(), s.consent("test")) })
+	s.makeNamespaceAgain("test")
+	s.create(s.consent("test"))
 	// What runs by the time the Environment is back was never promoted.
 	d := s.makeDeployment("test")
 	d.Spec.Template.Spec.Containers[0].Image = s.repository + ":v9"
