@@ -13,7 +13,7 @@ func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
 // beginDeploying is the moment at which the slot is taken.
 func (v *visit) beginDeploying() {
 	v.progress.State = v1alpha1.StateDeploying
-	v.progress.StartTime = v.now()
+	v.progress.StartTime = v.entryTime()
 	v.progress.Cause, v.progress.Message = "", ""
 }
 

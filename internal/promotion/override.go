@@ -4,6 +4,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -56,28 +59,30 @@ func (v *visit) changedByHand() v1alpha1.Reason {
 		v.namespace(), strings.Join(changed, ", "))
 }
 
-// overridden is the record of what somebody did by hand since this Promotion entered; nil where nobody did.
-func (v *visit) overridden() *v1alpha1.ReleaseRecord {
-	last := Newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool {
-		return r.Namespace == v.namespace() && r.Spec.Result == v1alpha1.ResultOverridden
+// lastOverride is the newest record of what somebody did by hand here; nil where nobody did.
+func (v *visit) lastOverride() *v1alpha1.ReleaseRecord {
+	return Newest(v.snapshot.Records, func(r *v1alpha1.ReleaseRecord) bool {
+		return r.Namespace == v.namespace() && r.Spec.Result == v1alpha1.ResultOverridden && r.Spec.CompletionTime != nil
 	})
-	if last == nil || v.progress.StartTime == nil || last.Spec.CompletionTime == nil {
-		return nil
-	}
-	entered, changed := v.progress.StartTime.Unix(), last.Spec.CompletionTime.Unix()
-	if changed > entered || changed == entered && v.pinnedAs(last) {
-		return last
-	}
-	return nil
 }
 
-// pinnedAs says whether a record of another release tells what is pinned now. Times have a resolution of a second: it
-// shows which of two came last, the change by hand or this Promotion, which pinned its own release when it entered.
-func (v *visit) pinnedAs(record *v1alpha1.ReleaseRecord) bool {
-	pins := ParseEnforced(v.site.Namespace).Pins
-	return record.Spec.ReleaseHash != v.status.ReleaseHash && !slices.ContainsFunc(record.Spec.Images, func(image v1alpha1.Image) bool {
-		return digestOf(pins[image.Repository]) != image.Digest
-	})
+// overridden is the record of what somebody did by hand since this Promotion entered; nil where nobody did.
+func (v *visit) overridden() *v1alpha1.ReleaseRecord {
+	last := v.lastOverride()
+	if last == nil || v.progress.StartTime == nil || last.Spec.CompletionTime.Before(v.progress.StartTime) {
+		return nil
+	}
+	return last
+}
+
+// entryTime is when this Promotion enters: now, but later than what was done by hand before. Times have a resolution of a
+// second, and which of two came first has to show.
+func (v *visit) entryTime() *metav1.Time {
+	now := v.now()
+	if last := v.lastOverride(); last != nil && !last.Spec.CompletionTime.Before(now) {
+		return &metav1.Time{Time: last.Spec.CompletionTime.Add(time.Second)}
+	}
+	return now
 }
 
 // handsOff keeps the operator from undoing what somebody does by hand: it waits until that is recorded, and then ends the

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/promotion"
 	. "github.com/sluice-dev/sluice/internal/promotion/promotiontest"
@@ -67,16 +69,19 @@ func TestAnOverrideInTheSecondInWhichAPromotionEntered(t *testing.T) {
 	}
 }
 
-// The other way round it is none: what is pinned is what came in last.
+// The other way round it is none: who enters in the second of a change by hand enters after it.
 func TestAPromotionInTheSecondOfAnOverride(t *testing.T) {
 	w := atTheGate(t)
 	site := w.sites["shop-prod"]
 	w.byHand(site, Image("api", "v9").Reference())
 	w.sealed(site, Release("v9")...)
-	record := w.records[len(w.records)-1]
 	w.signers = []string{"alice"}
+	record := w.records[len(w.records)-1]
+	record.Spec.CompletionTime = &metav1.Time{Time: w.now.Add(20 * time.Second)}
 	w.in("checkout-v2", "prod", v1alpha1.StateDeploying)
-	record.Spec.CompletionTime = w.at("checkout-v2", "prod").StartTime
+	if entered := w.at("checkout-v2", "prod").StartTime; !record.Spec.CompletionTime.Before(entered) {
+		t.Errorf("it enters at %s, and the change is of %s", entered, record.Spec.CompletionTime)
+	}
 	w.in("checkout-v2", "prod", v1alpha1.StatePassed)
 }
 

@@ -74,6 +74,8 @@ var mutants = []mutant{
 		`other.predecessorsPassed().and(other.evidenceComplete())`, `other.afterPredecessors().and(other.unlessSkipped(v1alpha1.SkipEvidence, other.evidenceComplete()))`},
 	{"what was brought in by hand is undone", "deploy.go",
 		`if v.yields() || v.handsOff() {`, `if v.yields() {`},
+	{"who enters in the second of a change by hand takes it for a later one", "deploy.go",
+		`v.progress.StartTime = v.entryTime()`, `v.progress.StartTime = v.now()`},
 	{"what was brought in by hand while gates run is undone", "verify.go",
 		`if v.yields() || v.handsOff() {`, `if v.yields() {`},
 	{"the way back undoes what was brought in by hand", "rollback.go",
