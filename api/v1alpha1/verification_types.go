@@ -98,6 +98,18 @@ type GateStatus struct {
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64
 	SpecHash string `json:"specHash,omitempty"`
+
+	// releaseHash of the release that was tested; set in the record.
+	// +optional
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	ReleaseHash string `json:"releaseHash,omitempty"`
+
+	// resultHash is SHA-256 over this result as JSON without resultHash itself, 64 hexadecimal digits; set in the record.
+	// +optional
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	ResultHash string `json:"resultHash,omitempty"`
 }
 
 // GateAttempt is how an attempt ended that was repeated.

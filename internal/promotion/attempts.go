@@ -148,7 +148,7 @@ func attemptOf(ended v1alpha1.GateStatus) v1alpha1.GateAttempt {
 // findRun is one attempt of a gate as it is written now; nil where it is not there.
 func (v *visit) findRun(gate, specHash string, attempt int32) *Run {
 	for i, run := range v.site.Runs {
-		if run.Environment == v.step.Name && run.Gate == gate && run.SpecHash == specHash && run.Attempt == attempt {
+		if run.Attempt == attempt && v.isAttempt(run, gate, specHash) {
 			return &v.site.Runs[i]
 		}
 	}

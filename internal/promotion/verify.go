@@ -254,7 +254,7 @@ func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, bef
 func (v *visit) lastRun(gate, specHash string) *Run {
 	var last *Run
 	for i, run := range v.site.Runs {
-		if run.Environment == v.step.Name && run.Gate == gate && run.SpecHash == specHash && (last == nil || run.Attempt > last.Attempt) {
+		if v.isAttempt(run, gate, specHash) && (last == nil || run.Attempt > last.Attempt) {
 			last = &v.site.Runs[i]
 		}
 	}

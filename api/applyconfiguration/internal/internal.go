@@ -749,9 +749,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: purpose
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.GatePurpose
+    - name: releaseHash
+      type:
+        scalar: string
     - name: restartsAtStart
       type:
         scalar: numeric
+    - name: resultHash
+      type:
+        scalar: string
     - name: specHash
       type:
         scalar: string

@@ -42,6 +42,10 @@ type GateStatusApplyConfiguration struct {
 	Load *LoadFiguresApplyConfiguration `json:"load,omitempty"`
 	// specHash over the gate as it was run, 64 hexadecimal digits; of a load gate with the generator's image.
 	SpecHash *string `json:"specHash,omitempty"`
+	// releaseHash of the release that was tested; set in the record.
+	ReleaseHash *string `json:"releaseHash,omitempty"`
+	// resultHash is SHA-256 over this result as JSON without resultHash itself, 64 hexadecimal digits; set in the record.
+	ResultHash *string `json:"resultHash,omitempty"`
 }
 
 // GateStatusApplyConfiguration constructs a declarative configuration of the GateStatus type for use with
@@ -172,5 +176,21 @@ func (b *GateStatusApplyConfiguration) WithLoad(value *LoadFiguresApplyConfigura
 // If called multiple times, the SpecHash field is set to the value of the last call.
 func (b *GateStatusApplyConfiguration) WithSpecHash(value string) *GateStatusApplyConfiguration {
 	b.SpecHash = &value
+	return b
+}
+
+// WithReleaseHash sets the ReleaseHash field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReleaseHash field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithReleaseHash(value string) *GateStatusApplyConfiguration {
+	b.ReleaseHash = &value
+	return b
+}
+
+// WithResultHash sets the ResultHash field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ResultHash field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithResultHash(value string) *GateStatusApplyConfiguration {
+	b.ResultHash = &value
 	return b
 }
