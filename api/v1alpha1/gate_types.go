@@ -17,9 +17,24 @@ const (
 	PurposeOther GatePurpose = "Other"
 )
 
+// OnInconclusive says what follows an attempt that measured too little to say.
+// +kubebuilder:validation:Enum=Fail;Retry;Hold
+type OnInconclusive string
+
+const (
+	// FailInconclusive ends the stay in the environment, whatever retries says.
+	FailInconclusive OnInconclusive = "Fail"
+	// RetryInconclusive repeats it as a failed attempt, up to retries.
+	RetryInconclusive OnInconclusive = "Retry"
+	// HoldInconclusive waits for a person, who mends what was wrong and has it repeated.
+	HoldInconclusive OnInconclusive = "Hold"
+)
+
 // Gate is one test that a release has to pass in an environment. Exactly one member says which kind of test;
 // an operator that finds none that it knows never passes the gate.
 // +kubebuilder:validation:XValidation:rule="[has(self.job), has(self.load), has(self.soak)].filter(x, x).size() == 1",message="write exactly one of job, load and soak"
+// +kubebuilder:validation:XValidation:rule="!has(self.soak) || !has(self.onInconclusive)",message="a soak is never inconclusive: leave onInconclusive out"
+// +kubebuilder:validation:XValidation:rule="!has(self.onInconclusive) || self.onInconclusive != 'Retry' || (has(self.retries) && self.retries > 0)",message="onInconclusive: Retry repeats up to retries: write retries: 1 or more, or leave onInconclusive out"
 // +kubebuilder:validation:XValidation:rule="!has(self.load) || !has(self.timeoutSeconds) || self.timeoutSeconds >= (has(self.load.stages) ? self.load.stages.map(s, s.durationSeconds).sum() : 0) + (has(self.load.durationSeconds) ? self.load.durationSeconds : 0) + (has(self.load.warmUpSeconds) ? self.load.warmUpSeconds : 5) + 2 * (has(self.load.requestTimeoutSeconds) ? self.load.requestTimeoutSeconds : 10)",message="the load would not end within timeoutSeconds: leave timeoutSeconds out, or write at least warmUpSeconds, all durationSeconds and twice requestTimeoutSeconds together"
 type Gate struct {
 	// name of the gate, unique in its list.
@@ -39,11 +54,16 @@ type Gate struct {
 	// +kubebuilder:validation:Maximum=604800
 	TimeoutSeconds int32 `json:"timeoutSeconds,omitempty"`
 
-	// retries is how often a failed attempt is repeated; default 0. Each attempt stays in the record.
+	// retries is how often an attempt that did not pass is repeated; default 0. Each attempt stays in the record.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10
 	Retries *int32 `json:"retries,omitempty"`
+
+	// onInconclusive is Retry (default: repeated like a failed attempt, up to retries), Fail (the release failed at
+	// once) or Hold (a person has three days to mend what was wrong and to have it repeated).
+	// +optional
+	OnInconclusive OnInconclusive `json:"onInconclusive,omitempty"`
 
 	// job runs an image as a Job in the environment's namespace; its exit code is the verdict.
 	// +optional

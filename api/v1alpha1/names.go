@@ -56,6 +56,10 @@ const (
 	// PromotionAnnotation on a gate's Job holds namespace/name of its Promotion.
 	PromotionAnnotation = "sluice.dev/promotion"
 
+	// RepeatAnnotation on a Promotion names attempts of gates that wait for a person, as environment/gate/attempt, separated
+	// by spaces: the next attempt of each may begin.
+	RepeatAnnotation = "sluice.dev/repeat"
+
 	// OutcomeLabel on a finished Promotion holds its outcome: such a Promotion never runs again,
 	// not even after a restore that lost its status.
 	OutcomeLabel = "sluice.dev/outcome"

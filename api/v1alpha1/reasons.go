@@ -143,6 +143,8 @@ const (
 	ReasonGateRunning = "GateRunning"
 	// ReasonGateRetrying means that a gate failed and runs again.
 	ReasonGateRetrying = "GateRetrying"
+	// ReasonGateHeld means that a gate was inconclusive and waits for a person.
+	ReasonGateHeld = "GateHeld"
 	// ReasonGateCannotStart means that a gate's Job cannot start.
 	ReasonGateCannotStart = "GateCannotStart"
 	// ReasonWorkloadScaledToZero means that no pod of the release runs, so that a gate would measure nothing.

@@ -49,6 +49,17 @@ type GateStatus struct {
 	// +kubebuilder:validation:Maximum=11
 	Attempts *int32 `json:"attempts,omitempty"`
 
+	// earlierAttempts are those before the last, with how they ended.
+	// +optional
+	// +listType=map
+	// +listMapKey=attempt
+	// +kubebuilder:validation:MaxItems=10
+	EarlierAttempts []GateAttempt `json:"earlierAttempts,omitempty"`
+
+	// holdTime is when it first waited for a person, after an inconclusive attempt.
+	// +optional
+	HoldTime *metav1.Time `json:"holdTime,omitempty"`
+
 	// message of the last attempt.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -87,6 +98,49 @@ type GateStatus struct {
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64
 	SpecHash string `json:"specHash,omitempty"`
+
+	// releaseHash of the release that was tested; set in the record.
+	// +optional
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	ReleaseHash string `json:"releaseHash,omitempty"`
+
+	// resultHash is SHA-256 over this result as JSON without resultHash itself, 64 hexadecimal digits; set in the record.
+	// +optional
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	ResultHash string `json:"resultHash,omitempty"`
+}
+
+// GateAttempt is how an attempt ended that was repeated.
+type GateAttempt struct {
+	// attempt number, from 1.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=11
+	Attempt int32 `json:"attempt,omitempty"`
+
+	// state in which it ended: Failed or Inconclusive.
+	// +required
+	State GateState `json:"state,omitempty"`
+
+	// message that says why it did not pass.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Message string `json:"message,omitempty"`
+
+	// startTime of the attempt.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+
+	// completionTime of the attempt.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+
+	// jobRef names its Job, in the environment's namespace.
+	// +optional
+	JobRef JobReference `json:"jobRef,omitzero"`
 }
 
 // JobReference names a Job in the environment's namespace.

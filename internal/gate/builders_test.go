@@ -177,6 +177,12 @@ func (b *podBuilder) Unschedulable(message string) *podBuilder {
 	return b
 }
 
+// Runs says with which image a container of the pod was made.
+func (b *podBuilder) Runs(container, image string) *podBuilder {
+	b.p.Spec.Containers = append(b.p.Spec.Containers, corev1.Container{Name: container, Image: image})
+	return b
+}
+
 func (b *podBuilder) Obj() corev1.Pod { return b.p }
 
 func makeFailure(name, about, message string, last metav1.Time) corev1.Event {

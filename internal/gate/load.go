@@ -114,6 +114,10 @@ func observeLoad(run promotion.Run, job *batchv1.Job, pods []corev1.Pod) promoti
 	}
 	run.Load, run.Message = &figures, "measured"
 	for _, pod := range workers {
+		if image := asked(job, pod); digest(image) != digest(run.Asked) {
+			run.Load, run.State = nil, promotion.RunInconclusive
+			run.Message = fmt.Sprintf("its pods were made to run different images, %s and %s", run.Asked, image)
+		}
 		if image := runningImage(pod); digest(image) != digest(run.Image) {
 			run.Load, run.State = nil, promotion.RunInconclusive
 			run.Message = fmt.Sprintf("its pods ran different images, %s and %s", run.Image, image)

@@ -29,6 +29,7 @@ func Observe(job *batchv1.Job, pods []corev1.Pod, events []corev1.Event) promoti
 		Job:         job.Name,
 		UID:         string(job.UID),
 		Image:       runningImage(pod),
+		Asked:       asked(job, pod),
 		Started:     job.Status.StartTime.DeepCopy(),
 		Completed:   completed(job),
 	}
@@ -183,6 +184,24 @@ func evicted(pod *corev1.Pod) string {
 		return ""
 	}
 	return ", " + podproblem.Text(pod.Status.Reason, pod.Status.Message)
+}
+
+// asked is the image that the pod of an attempt was made with, or the Job where no pod is left. The Job has one container;
+// its pod may have more, which others put there.
+func asked(job *batchv1.Job, pod *corev1.Pod) string {
+	if len(job.Spec.Template.Spec.Containers) == 0 {
+		return ""
+	}
+	test := job.Spec.Template.Spec.Containers[0]
+	if pod == nil {
+		return test.Image
+	}
+	for i := range pod.Spec.Containers {
+		if pod.Spec.Containers[i].Name == test.Name {
+			return pod.Spec.Containers[i].Image
+		}
+	}
+	return ""
 }
 
 // runningImage is what the kubelet says the test ran, as repository@digest. Empty where it does not say, or names the

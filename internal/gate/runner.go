@@ -59,6 +59,11 @@ func (r *Runner) recognise(ctx context.Context, wanted *batchv1.Job) error {
 				wanted.Namespace, wanted.Name, key, found.Labels[key], value))
 		}
 	}
+	if asked(found, nil) != asked(wanted, nil) {
+		return refusal.New(v1alpha1.ReasonGateCannotStart, fmt.Errorf(
+			"there is a Job %s/%s already that is not this attempt: it runs %s instead of %s; delete it",
+			wanted.Namespace, wanted.Name, asked(found, nil), asked(wanted, nil)))
+	}
 	return nil
 }
 

@@ -38,6 +38,8 @@ func TestStart(t *testing.T) {
 	otherGate.Labels[v1alpha1.GateLabel] = "smoke"
 	bare := Render(start)
 	bare.Labels = nil
+	otherImage := Render(start)
+	otherImage.Spec.Template.Spec.Containers[0].Image = "registry.example.com/green@sha256:0"
 	finished := makeJob().Failed().Obj()
 	for _, c := range []struct {
 		reason   string
@@ -50,6 +52,7 @@ func TestStart(t *testing.T) {
 		{"another promotion's Job has the name", foreign, v1alpha1.ReasonGateCannotStart},
 		{"another gate's Job has the name", otherGate, v1alpha1.ReasonGateCannotStart},
 		{"somebody's Job has the name", bare, v1alpha1.ReasonGateCannotStart},
+		{"a Job that runs another image has the name", otherImage, v1alpha1.ReasonGateCannotStart},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			builder := fake.NewClientBuilder()

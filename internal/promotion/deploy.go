@@ -40,7 +40,8 @@ func (v *visit) deploy() {
 	v.wait(reasons...)
 }
 
-// yields ends the stay here where the Promotion is no longer wanted, or where a rollback wants the slot.
+// yields ends the stay here where the Promotion is no longer wanted, where a rollback wants the slot, or where what it
+// rests on is void.
 func (v *visit) yields() bool {
 	if v.promotion().Spec.Lifecycle == v1alpha1.LifecycleCancelled {
 		v.fail(v1alpha1.CauseCancelled, "cancelled: spec.lifecycle is Cancelled")
@@ -48,6 +49,10 @@ func (v *visit) yields() bool {
 	}
 	if rollback := v.preempted(); rollback != nil {
 		v.fail(v1alpha1.CauseSuperseded, "gives way to the rollback "+rollback.Name)
+		return true
+	}
+	if revoked := v.evidenceRevoked(); revoked != "" {
+		v.fail(v1alpha1.CauseEvidenceRevoked, "the evidence that it came in with is void: "+revoked)
 		return true
 	}
 	return false
@@ -212,7 +217,7 @@ func (v *visit) gateImages(was EnforcedCopy) []string {
 		if image == "" {
 			continue
 		}
-		for attempt := range gate.retries() + 1 {
+		for attempt := range gate.attempts() {
 			images = append(images, image+"="+JobName(v.uid(), v.step.Name, v.specHash(gate.Gate), gate.Name, attempt+1))
 		}
 	}

@@ -59,7 +59,7 @@ func (v *visit) evidenceFor(requirement v1alpha1.EvidenceRequirement, sources []
 		switch {
 		case record == nil:
 		case record.Spec.Result != v1alpha1.ResultPassed:
-			failed = namespace + "/" + record.Name + " says " + string(record.Spec.Result)
+			failed = v.revocation(record)
 		case hasPassed(record, requirement):
 			verdict := v.freshEnough(record, requirement)
 			if verdict.State == Ready {
@@ -182,7 +182,7 @@ func (v *visit) predecessorPassed(name string) Verdict {
 	before := v.status.Environments[i]
 	if before.Cause != v1alpha1.CauseNotSelected {
 		if before.State == v1alpha1.StatePassed {
-			return ready()
+			return v.stillPassed(name, before.EnvironmentRef.Namespace)
 		}
 		return pending(v1alpha1.NewReason(v1alpha1.ReasonPredecessorPending, "waits for %s to pass", name))
 	}

@@ -71,8 +71,10 @@ func (v *visit) specHash(gate v1alpha1.Gate) string {
 	return jsonHash([]string{GateHash(gate), digestOf(v.snapshot.Generator.Image)})
 }
 
-// judged turns what a load gate measured into a verdict. It counts only if its pods ran the operator's own image.
+// judged turns what was observed of an attempt into a verdict: it counts only if it is genuine, and what a load gate
+// measured is compared with its limits.
 func (v *visit) judged(gate declaredGate, run Run) Run {
+	run = v.genuine(gate, run)
 	if !IsLoad(gate.Gate) || run.State != RunPassed {
 		return run
 	}

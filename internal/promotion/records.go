@@ -98,7 +98,7 @@ func (v *visit) record(result v1alpha1.RecordResult) *v1alpha1.ReleaseRecord {
 		Result:         result,
 		Cause:          v.progress.Cause,
 		Message:        v.progress.Message,
-		Gates:          v.progress.Gates,
+		Gates:          v.sealed(v.progress.Gates),
 		Approvals:      v.progress.Approvals,
 		ApprovedBy:     approvedBy(v.progress.Approvals),
 		StartTime:      v.progress.StartTime,

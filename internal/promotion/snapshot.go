@@ -188,6 +188,8 @@ type Run struct {
 	Message string
 	// Image that the kubelet says the test ran.
 	Image string
+	// Asked is the image that its pod, or its Job where no pod is left, was made with.
+	Asked string
 	// Load is what a load gate measured; nil where nothing was, and for other gates.
 	Load *v1alpha1.LoadFigures
 	// Started is when the Job started, as its controller says; nil before.

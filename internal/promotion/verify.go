@@ -37,7 +37,7 @@ func (v *visit) verify() {
 		case v1alpha1.GateFailed:
 			v.fail(v1alpha1.CauseGateFailed, gateMessage(*status))
 		case v1alpha1.GateInconclusive, v1alpha1.GateErrored:
-			v.fail(v1alpha1.CauseGateInconclusive, gateMessage(*status))
+			v.endInconclusive(gate, status)
 		}
 		v.keepQuiet(gate, before, i)
 		return
@@ -139,6 +139,7 @@ func (v *visit) run(gate declaredGate, status *v1alpha1.GateStatus, before v1alp
 		status.Message = "the operator does not know its own image by digest, and load gates run that; start the operator from an image by digest, or with --image"
 	case gate.Job.Image != "", IsLoad(gate.Gate):
 		v.runJob(gate, status, before)
+		status.EarlierAttempts = v.earlierAttempts(gate, *status, before)
 	case gate.Soak.DurationSeconds > 0:
 		v.runSoak(gate, status, before)
 	default:
@@ -148,23 +149,25 @@ func (v *visit) run(gate declaredGate, status *v1alpha1.GateStatus, before v1alp
 }
 
 func (v *visit) runJob(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
-	run := v.lastRun(gate.Name, status.SpecHash)
-	if run == nil {
-		v.startAttempt(gate, status, before, 1)
-		return
+	if before.SpecHash != status.SpecHash {
+		before = v1alpha1.GateStatus{}
 	}
-	if run.open() {
+	status.HoldTime = before.HoldTime
+	run := v.lastRun(gate.Name, status.SpecHash)
+	switch {
+	case held(before):
+		v.goOnHeld(gate, status, before)
+		return
+	case run == nil, run.Attempt < value(before.Attempts):
+		v.startAttempt(gate, status, before, max(1, value(before.Attempts)))
+		return
+	case run.open():
 		v.keepRunning(gate, status, before, *run)
 		return
 	}
 	ended := v.judged(gate, *run)
-	if ended.State != RunPassed && ended.Attempt <= gate.retries() {
-		v.startAttempt(gate, status, before, ended.Attempt+1)
-		if status.State != v1alpha1.GateRunning {
-			return
-		}
-		v.progress.Reasons = []v1alpha1.Reason{v1alpha1.NewReason(v1alpha1.ReasonGateRetrying,
-			"gate %s runs again, attempt %d of %d, after: %s", gate.Name, ended.Attempt+1, gate.retries()+1, ended.Message)}
+	if v.repeats(gate, ended, before) {
+		v.repeat(gate, status, before, ended.Attempt, ended.Message)
 		return
 	}
 	ended.report(status)
@@ -251,7 +254,7 @@ func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, bef
 func (v *visit) lastRun(gate, specHash string) *Run {
 	var last *Run
 	for i, run := range v.site.Runs {
-		if run.Environment == v.step.Name && run.Gate == gate && run.SpecHash == specHash && (last == nil || run.Attempt > last.Attempt) {
+		if v.isAttempt(run, gate, specHash) && (last == nil || run.Attempt > last.Attempt) {
 			last = &v.site.Runs[i]
 		}
 	}

@@ -186,12 +186,14 @@ type declaredGate struct {
 // retries is how often a failed attempt is repeated.
 func (g declaredGate) retries() int32 { return value(g.Retries) }
 
-// gatesTimeout is how long all attempts of all gates may take together.
+// gatesTimeout is how long all attempts of all gates may take together, and the waits for people between them.
 func (v *visit) gatesTimeout() time.Duration {
 	total := time.Duration(0)
 	for _, g := range v.gates() {
-		attempts := time.Duration(1 + g.retries())
-		total += attempts * seconds(GateTimeout(g.Gate)+g.Soak.DurationSeconds)
+		total += time.Duration(g.attempts()) * seconds(GateTimeout(g.Gate)+g.Soak.DurationSeconds)
+		if g.OnInconclusive == v1alpha1.HoldInconclusive {
+			total += holdLimit
+		}
 	}
 	return total
 }

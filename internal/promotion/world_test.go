@@ -407,7 +407,7 @@ func (w *world) startGate(e promotion.StartGate) bool {
 	w.say("%s: starts %s, attempt %d", e.Namespace, e.Gate.Name, e.Attempt)
 	site.Runs = append(site.Runs, promotion.Run{
 		Environment: e.Environment, Gate: e.Gate.Name, Attempt: e.Attempt, SpecHash: e.SpecHash, Job: e.Job,
-		UID: "uid-" + e.Job, State: promotion.RunWaiting,
+		UID: "uid-" + e.Job, State: promotion.RunWaiting, Asked: cmp.Or(e.Gate.Job.Image, e.Generator),
 	})
 	return true
 }

@@ -666,6 +666,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: onInconclusive
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.OnInconclusive
     - name: purpose
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.GatePurpose
@@ -678,6 +681,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeoutSeconds
       type:
         scalar: numeric
+- name: com.github.sluice-dev.sluice.api.v1alpha1.GateAttempt
+  map:
+    fields:
+    - name: attempt
+      type:
+        scalar: numeric
+    - name: completionTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: jobRef
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.JobReference
+    - name: message
+      type:
+        scalar: string
+    - name: startTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateState
 - name: com.github.sluice-dev.sluice.api.v1alpha1.GateDeclarer
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.GatePurpose
@@ -696,6 +720,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: declaredBy
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateDeclarer
+    - name: earlierAttempts
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateAttempt
+          elementRelationship: associative
+          keys:
+          - attempt
+    - name: holdTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: image
       type:
         scalar: string
@@ -714,9 +749,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: purpose
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.GatePurpose
+    - name: releaseHash
+      type:
+        scalar: string
     - name: restartsAtStart
       type:
         scalar: numeric
+    - name: resultHash
+      type:
+        scalar: string
     - name: specHash
       type:
         scalar: string
@@ -1121,6 +1162,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.OnInconclusive
+  scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Override
   map:
     fields:

@@ -121,8 +121,21 @@ func gateNode(o Options, g v1alpha1.GateStatus) node {
 		}
 	}
 	n.note = said
-	n.children = loadNodes(g.Load)
+	n.children = append(attemptNodes(g.EarlierAttempts), loadNodes(g.Load)...)
 	return n
+}
+
+// attemptNodes show the attempts that were repeated, with why.
+func attemptNodes(attempts []v1alpha1.GateAttempt) []node {
+	nodes := make([]node, 0, len(attempts))
+	for _, a := range attempts {
+		nodes = append(nodes, node{
+			label: line(toned(Faint, fmt.Sprintf("attempt %d", a.Attempt))),
+			cells: []Span{toned(toneOf(string(a.State)), string(a.State))},
+			note:  []Span{text(a.Message)},
+		})
+	}
+	return nodes
 }
 
 // declarer says whose gate it is.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
 // SignOff is everything that an approver looks at before signing.
@@ -131,6 +132,9 @@ func recordNode(o Options, r *v1alpha1.ReleaseRecord) node {
 			child.note = child.note.and(text(", "))
 		}
 		child.note = child.note.and(toned(Faint, "declared by "+declarer(g.DeclaredBy)))
+		if promotion.Altered(g) {
+			child.note = child.note.and(toned(Bad, ", not as it was recorded: resultHash does not fit"))
+		}
 		n.children = append(n.children, child)
 	}
 	n.children = append(n.children, node{label: line(toned(Faint, "record "+r.Name))})

@@ -18,8 +18,11 @@ type GateApplyConfiguration struct {
 	Purpose *apiv1alpha1.GatePurpose `json:"purpose,omitempty"`
 	// timeoutSeconds bounds one attempt; default 600, and for load as long as it takes and two minutes more. An attempt that does not end by then did not pass.
 	TimeoutSeconds *int32 `json:"timeoutSeconds,omitempty"`
-	// retries is how often a failed attempt is repeated; default 0. Each attempt stays in the record.
+	// retries is how often an attempt that did not pass is repeated; default 0. Each attempt stays in the record.
 	Retries *int32 `json:"retries,omitempty"`
+	// onInconclusive is Retry (default: repeated like a failed attempt, up to retries), Fail (the release failed at
+	// once) or Hold (a person has three days to mend what was wrong and to have it repeated).
+	OnInconclusive *apiv1alpha1.OnInconclusive `json:"onInconclusive,omitempty"`
 	// job runs an image as a Job in the environment's namespace; its exit code is the verdict.
 	Job *JobGateApplyConfiguration `json:"job,omitempty"`
 	// load sends HTTP requests at a steady rate and judges latency and success by thresholds.
@@ -63,6 +66,14 @@ func (b *GateApplyConfiguration) WithTimeoutSeconds(value int32) *GateApplyConfi
 // If called multiple times, the Retries field is set to the value of the last call.
 func (b *GateApplyConfiguration) WithRetries(value int32) *GateApplyConfiguration {
 	b.Retries = &value
+	return b
+}
+
+// WithOnInconclusive sets the OnInconclusive field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnInconclusive field is set to the value of the last call.
+func (b *GateApplyConfiguration) WithOnInconclusive(value apiv1alpha1.OnInconclusive) *GateApplyConfiguration {
+	b.OnInconclusive = &value
 	return b
 }
 

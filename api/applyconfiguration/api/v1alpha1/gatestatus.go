@@ -22,6 +22,10 @@ type GateStatusApplyConfiguration struct {
 	State *apiv1alpha1.GateState `json:"state,omitempty"`
 	// attempts made so far.
 	Attempts *int32 `json:"attempts,omitempty"`
+	// earlierAttempts are those before the last, with how they ended.
+	EarlierAttempts []GateAttemptApplyConfiguration `json:"earlierAttempts,omitempty"`
+	// holdTime is when it first waited for a person, after an inconclusive attempt.
+	HoldTime *v1.Time `json:"holdTime,omitempty"`
 	// message of the last attempt.
 	Message *string `json:"message,omitempty"`
 	// startTime of the last attempt.
@@ -38,6 +42,10 @@ type GateStatusApplyConfiguration struct {
 	Load *LoadFiguresApplyConfiguration `json:"load,omitempty"`
 	// specHash over the gate as it was run, 64 hexadecimal digits; of a load gate with the generator's image.
 	SpecHash *string `json:"specHash,omitempty"`
+	// releaseHash of the release that was tested; set in the record.
+	ReleaseHash *string `json:"releaseHash,omitempty"`
+	// resultHash is SHA-256 over this result as JSON without resultHash itself, 64 hexadecimal digits; set in the record.
+	ResultHash *string `json:"resultHash,omitempty"`
 }
 
 // GateStatusApplyConfiguration constructs a declarative configuration of the GateStatus type for use with
@@ -83,6 +91,27 @@ func (b *GateStatusApplyConfiguration) WithState(value apiv1alpha1.GateState) *G
 // If called multiple times, the Attempts field is set to the value of the last call.
 func (b *GateStatusApplyConfiguration) WithAttempts(value int32) *GateStatusApplyConfiguration {
 	b.Attempts = &value
+	return b
+}
+
+// WithEarlierAttempts adds the given value to the EarlierAttempts field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the EarlierAttempts field.
+func (b *GateStatusApplyConfiguration) WithEarlierAttempts(values ...*GateAttemptApplyConfiguration) *GateStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithEarlierAttempts")
+		}
+		b.EarlierAttempts = append(b.EarlierAttempts, *values[i])
+	}
+	return b
+}
+
+// WithHoldTime sets the HoldTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HoldTime field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithHoldTime(value v1.Time) *GateStatusApplyConfiguration {
+	b.HoldTime = &value
 	return b
 }
 
@@ -147,5 +176,21 @@ func (b *GateStatusApplyConfiguration) WithLoad(value *LoadFiguresApplyConfigura
 // If called multiple times, the SpecHash field is set to the value of the last call.
 func (b *GateStatusApplyConfiguration) WithSpecHash(value string) *GateStatusApplyConfiguration {
 	b.SpecHash = &value
+	return b
+}
+
+// WithReleaseHash sets the ReleaseHash field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReleaseHash field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithReleaseHash(value string) *GateStatusApplyConfiguration {
+	b.ReleaseHash = &value
+	return b
+}
+
+// WithResultHash sets the ResultHash field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ResultHash field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithResultHash(value string) *GateStatusApplyConfiguration {
+	b.ResultHash = &value
 	return b
 }
