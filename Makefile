@@ -69,7 +69,7 @@ writes: binaries ## Count the operator's API writes for one promotion
 
 .PHONY: lock-latency
 lock-latency: binaries ## Measure what lock and pin add to the creation of a pod
-	@out=$$(go test ./test/admission -count=1 -run 'TestLockLatency$$' -args -latency=1000 2>&1) || { echo "$$out"; exit 1; }; \
+	@out=$$(go test ./test/admission -count=1 -v -run 'TestLockLatency$$' -args -latency=1000 2>&1) || { echo "$$out"; exit 1; }; \
 	  echo "$$out" | grep -E '^ +(repositories|[0-9]+ )'; echo "$$out" | grep '^lock adds' | tail -n 1
 
 .PHONY: restarts

@@ -65,7 +65,7 @@ var tricks = []trick{
 		differs: func(v *victim) { v.approvals = 0 },
 		does:    func(v *victim) { v.bringsWhatItMay("dave") },
 		sees: func(v *victim) {
-			v.waits("evil", "prod", v1alpha1.ReasonEvidenceMissing, "a locked Environment of tier Test")
+			v.waits("evil", "prod", v1alpha1.ReasonEvidenceMissing, "in own-test-unnamed-test")
 		},
 	},
 	{
