@@ -33,7 +33,6 @@ func TestAGateOfATemplateFromItsCreationToItsEdit(t *testing.T) {
 		Gate:       testGate("template", v1alpha1.PurposeFunctional, "$(params.mode)"),
 	}}
 	s.create(template)
-	t.Cleanup(func() { s.delete(template) })
 	s.awaitReason("first", "prod", v1alpha1.ReasonApprovalsMissing)
 	gate := s.awaitRecord("test", v1alpha1.ResultPassed).Spec.Gates[0]
 	if gate.Name != "smoke" || gate.GateTemplate.Name != name || gate.GateTemplate.Generation != 1 || gate.ResultHash == "" {
