@@ -74,6 +74,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.GateAttemptApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GateStatus"):
 		return &apiv1alpha1.GateStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GateTemplate"):
+		return &apiv1alpha1.GateTemplateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GateTemplateRequirement"):
+		return &apiv1alpha1.GateTemplateRequirementApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GateTemplateSpec"):
+		return &apiv1alpha1.GateTemplateSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GateTemplateUse"):
+		return &apiv1alpha1.GateTemplateUseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GateVariable"):
 		return &apiv1alpha1.GateVariableApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Holder"):
@@ -110,6 +118,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LocalPipelineReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObservedEnvironmentReference"):
 		return &apiv1alpha1.ObservedEnvironmentReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ObservedGateTemplate"):
+		return &apiv1alpha1.ObservedGateTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Override"):
 		return &apiv1alpha1.OverrideApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PendingReview"):
@@ -162,6 +172,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SignOffStartApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SoakGate"):
 		return &apiv1alpha1.SoakGateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TemplateArgument"):
+		return &apiv1alpha1.TemplateArgumentApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TemplateParameter"):
+		return &apiv1alpha1.TemplateParameterApplyConfiguration{}
 
 	}
 	return nil

@@ -32,7 +32,8 @@ const (
 
 // Gate is one test that a release has to pass in an environment. Exactly one member says which kind of test;
 // an operator that finds none that it knows never passes the gate.
-// +kubebuilder:validation:XValidation:rule="[has(self.job), has(self.load), has(self.soak)].filter(x, x).size() == 1",message="write exactly one of job, load and soak"
+// +kubebuilder:validation:XValidation:rule="[has(self.job), has(self.load), has(self.soak), has(self.templateRef)].filter(x, x).size() == 1",message="write exactly one of job, load, soak and templateRef"
+// +kubebuilder:validation:XValidation:rule="!has(self.templateRef) || !(has(self.timeoutSeconds) || has(self.retries) || has(self.onInconclusive))",message="timeoutSeconds, retries and onInconclusive are the template's: leave them out"
 // +kubebuilder:validation:XValidation:rule="!has(self.soak) || !has(self.onInconclusive)",message="a soak is never inconclusive: leave onInconclusive out"
 // +kubebuilder:validation:XValidation:rule="!has(self.onInconclusive) || self.onInconclusive != 'Retry' || (has(self.retries) && self.retries > 0)",message="onInconclusive: Retry repeats up to retries: write retries: 1 or more, or leave onInconclusive out"
 // +kubebuilder:validation:XValidation:rule="!has(self.load) || !has(self.timeoutSeconds) || self.timeoutSeconds >= (has(self.load.stages) ? self.load.stages.map(s, s.durationSeconds).sum() : 0) + (has(self.load.durationSeconds) ? self.load.durationSeconds : 0) + (has(self.load.warmUpSeconds) ? self.load.warmUpSeconds : 5) + 2 * (has(self.load.requestTimeoutSeconds) ? self.load.requestTimeoutSeconds : 10)",message="the load would not end within timeoutSeconds: leave timeoutSeconds out, or write at least warmUpSeconds, all durationSeconds and twice requestTimeoutSeconds together"
@@ -76,6 +77,10 @@ type Gate struct {
 	// soak waits and watches: the release stays ready, restarts nothing and does not change.
 	// +optional
 	Soak SoakGate `json:"soak,omitzero"`
+
+	// templateRef takes the gate from a GateTemplate of the platform team, whose purpose it has to state.
+	// +optional
+	TemplateRef GateTemplateUse `json:"templateRef,omitzero"`
 }
 
 // JobGate runs one container. It is narrow on purpose: no ServiceAccount, no host fields, no volumes of the

@@ -121,6 +121,10 @@ const (
 	ReasonPoliciesNotWhole = "PoliciesNotWhole"
 	// ReasonGateImageUnresolved means that the digest of a gate's image is not known: it is given by tag, and no registry said it.
 	ReasonGateImageUnresolved = "GateImageUnresolved"
+	// ReasonUnknownGateTemplate means that a gate, or a requirement, names a GateTemplate that does not exist.
+	ReasonUnknownGateTemplate = "UnknownGateTemplate"
+	// ReasonInvalidParameters means that a gate does not fit the GateTemplate that it names.
+	ReasonInvalidParameters = "InvalidParameters"
 	// ReasonGateNotAllowed means that a gate asks for something that a gate may not have.
 	ReasonGateNotAllowed = "GateNotAllowed"
 )

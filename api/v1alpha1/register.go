@@ -31,6 +31,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&Promotion{}, &PromotionList{},
 		&Approval{}, &ApprovalList{},
 		&ReleaseRecord{}, &ReleaseRecordList{},
+		&GateTemplate{}, &GateTemplateList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

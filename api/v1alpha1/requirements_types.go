@@ -40,13 +40,14 @@ type Requirements struct {
 type GateDeclarer string
 
 const (
-	// DeclaredByPlatform is a gate of an Environment.
+	// DeclaredByPlatform is a gate of an Environment. One of a GateTemplate counts as such where it is demanded by name.
 	DeclaredByPlatform GateDeclarer = "Platform"
 	// DeclaredByAnyone is any gate, the team's own included.
 	DeclaredByAnyone GateDeclarer = "Anyone"
 )
 
 // EvidenceRequirement asks for one passed gate in the newest record of the release.
+// +kubebuilder:validation:XValidation:rule="!has(self.gateTemplateRef) || !has(self.declaredBy) || self.declaredBy == 'Platform'",message="a GateTemplate is the platform team's: leave declaredBy out"
 type EvidenceRequirement struct {
 	// purpose of the gate that must have passed.
 	// +required
@@ -55,6 +56,10 @@ type EvidenceRequirement struct {
 	// declaredBy is Platform (default) or Anyone.
 	// +optional
 	DeclaredBy GateDeclarer `json:"declaredBy,omitempty"`
+
+	// gateTemplateRef demands a gate that was made from this GateTemplate, whoever listed it; declaredBy is left out then.
+	// +optional
+	GateTemplateRef GateTemplateRequirement `json:"gateTemplateRef,omitzero"`
 
 	// from names the environments whose records count; default: every locked Environment of tier Test.
 	// +optional

@@ -99,6 +99,10 @@ type GateStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	SpecHash string `json:"specHash,omitempty"`
 
+	// gateTemplate that the gate was made from; absent where it was written out.
+	// +optional
+	GateTemplate ObservedGateTemplate `json:"gateTemplate,omitzero"`
+
 	// releaseHash of the release that was tested; set in the record.
 	// +optional
 	// +kubebuilder:validation:MinLength=64

@@ -12,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -24,6 +25,7 @@ func (r *PromotionReconciler) SetupWithManager(mgr ctrl.Manager, options control
 		{object: &v1alpha1.DeliveryPipeline{}, requests: r.ofPipeline},
 		{object: &v1alpha1.Approval{}, requests: ofApproval},
 		{object: &v1alpha1.ReleaseRecord{}, requests: r.ofRecord},
+		{object: &v1alpha1.GateTemplate{}, requests: r.unfinished, options: where(predicate.GenerationChangedPredicate{})},
 		{object: &corev1.Namespace{}, requests: r.throughNamespace},
 		{object: &v1alpha1.Environment{}, requests: r.throughEnvironment},
 		{object: &batchv1.Job{}, requests: r.ofJob},
@@ -40,7 +42,8 @@ func (r *PromotionReconciler) SetupWithManager(mgr ctrl.Manager, options control
 	return wiring{name: "promotion", kind: &v1alpha1.Promotion{}, reconciler: r, watches: watches}.setUp(mgr, options)
 }
 
-// unfinished maps what guards every environment to all Promotions that may be kept out of one.
+// unfinished maps what guards every environment, or may be used in any, to all Promotions that may be kept out of one. Few
+// people change either, and seldom.
 func (r *PromotionReconciler) unfinished(ctx context.Context, _ client.Object) []reconcile.Request {
 	return r.through(ctx, Everywhere)
 }

@@ -61,7 +61,7 @@ func (v *visit) evidenceFor(requirement v1alpha1.EvidenceRequirement, sources []
 		case record.Spec.Result != v1alpha1.ResultPassed:
 			failed = v.revocation(record)
 		case hasPassed(record, requirement):
-			verdict := v.freshEnough(record, requirement)
+			verdict := v.presentTemplate(record, requirement).and(v.freshEnough(record, requirement))
 			if verdict.State == Ready {
 				return verdict
 			}
@@ -71,8 +71,7 @@ func (v *visit) evidenceFor(requirement v1alpha1.EvidenceRequirement, sources []
 	if expired.State != Ready {
 		return expired
 	}
-	wanted := "a passed " + string(requirement.Purpose) + " gate" +
-		pick(requirement.DeclaredBy == v1alpha1.DeclaredByPlatform, ", declared by an Environment,", "") + " for release " + short(v.status.ReleaseHash)
+	wanted := "a passed " + string(requirement.Purpose) + " gate" + declaredAs(requirement) + " for release " + short(v.status.ReleaseHash)
 	if failed != "" {
 		return pending(v1alpha1.NewReason(v1alpha1.ReasonEvidenceFailed,
 			"needs %s, and the newest record is no pass: %s; promote the release there again, or promote a fix", wanted, failed))
@@ -107,9 +106,14 @@ func locked(env *v1alpha1.Environment) bool {
 	return InForce(env.Spec).Lock == v1alpha1.LockEnforce && conditionTrue(env.Status.Conditions, v1alpha1.ConditionLocked)
 }
 
+// hasPassed says whether a record holds a gate that a requirement asks for. One of the GateTemplate that is demanded by
+// name counts whoever listed it, as its bounds are the platform team's; another template's counts for who listed it.
 func hasPassed(record *v1alpha1.ReleaseRecord, requirement v1alpha1.EvidenceRequirement) bool {
 	return slices.ContainsFunc(record.Spec.Gates, func(g v1alpha1.GateStatus) bool {
 		declared := requirement.DeclaredBy == v1alpha1.DeclaredByAnyone || g.DeclaredBy == v1alpha1.DeclaredByPlatform
+		if template := requirement.GateTemplateRef.Name; template != "" {
+			declared = g.GateTemplate.Name == template
+		}
 		return g.State == v1alpha1.GatePassed && g.Purpose == requirement.Purpose && declared
 	})
 }

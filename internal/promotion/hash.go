@@ -38,6 +38,9 @@ func RecordHash(record *v1alpha1.ReleaseRecord) string { return jsonHash(record.
 // GateHash identifies the content of a gate.
 func GateHash(gate v1alpha1.Gate) string { return jsonHash(gate) }
 
+// TemplateHash identifies the content of a GateTemplate.
+func TemplateHash(template *v1alpha1.GateTemplate) string { return jsonHash(template.Spec) }
+
 // RecordName is the name of the one record that a Promotion leaves in an environment.
 func RecordName(pipeline, releaseHash, promotionUID string) string {
 	return pipeline + "-" + releaseHash[:8] + "-" + hexHash(promotionUID)[:5]
@@ -53,13 +56,15 @@ func JobName(promotionUID, environment, specHash, gate string, attempt int32) st
 func TouchValue(releaseHash, promotionUID string) string { return releaseHash + ":" + promotionUID }
 
 // jsonHash hashes a value in its JSON form; the types hashed here have no maps but string maps, whose keys are sorted.
-func jsonHash(value any) string {
-	encoded, err := json.Marshal(value)
+func jsonHash(value any) string { return hexHash(string(encoded(value))) }
+
+func encoded(value any) []byte {
+	text, err := json.Marshal(value)
 	if err != nil {
 		// API types always encode: they came from JSON.
 		panic(err)
 	}
-	return hexHash(string(encoded))
+	return text
 }
 
 func hexHash(text string) string {

@@ -30,6 +30,8 @@ type Snapshot struct {
 	Rivals []*v1alpha1.Promotion
 	// Sites by namespace: the environments of the pipeline, and those that evidence may come from.
 	Sites map[string]Site
+	// Templates by name: those that gates and requirements on the way name, as far as they exist.
+	Templates map[string]*v1alpha1.GateTemplate
 	// Generator is what load gates run.
 	Generator Generator
 	// Records of the pipeline in every namespace.

@@ -68,7 +68,7 @@ func (v *visit) measurable(gates int) bool {
 // gatesPinned sees that the lock lets the gates run that the Environment lists now: somebody may have edited them since
 // the release came in.
 func (v *visit) gatesPinned() bool {
-	if reasons := v.resolveGateImages(); len(reasons) > 0 {
+	if reasons := append(v.templateProblems(), v.resolveGateImages()...); len(reasons) > 0 {
 		v.wait(reasons...)
 		if v.overdue(v.progress.DeployTime, v.rolloutTimeout()+v.gatesTimeout()) {
 			v.fail(v1alpha1.CauseGateInconclusive, "gates could not be finished: "+reasons[0].Message)
@@ -126,6 +126,7 @@ func (v *visit) gateStatuses(gates []declaredGate) []v1alpha1.GateStatus {
 	for _, g := range gates {
 		statuses = append(statuses, v1alpha1.GateStatus{
 			Name: g.Name, Purpose: g.Purpose, DeclaredBy: g.by, State: v1alpha1.GatePending, SpecHash: v.specHash(g.Gate),
+			GateTemplate: g.template,
 		})
 	}
 	return statuses

@@ -158,21 +158,22 @@ func (v *visit) overdue(since *metav1.Time, limit time.Duration) bool {
 
 func (v *visit) namespace() string { return v.step.EnvironmentRef.Namespace }
 
-// gates are those of the Environment, declared by the platform, then those of the pipeline.
+// gates are those of the Environment, declared by the platform, then those of the pipeline, each as its template has it.
 func (v *visit) gates() []declaredGate {
 	var gates []declaredGate
 	if v.site.Environment != nil {
 		for _, g := range v.site.Environment.Spec.Gates {
-			gates = append(gates, declaredGate{g, v1alpha1.DeclaredByPlatform})
+			gates = append(gates, v.declared(g, v1alpha1.DeclaredByPlatform))
 		}
 	}
 	for _, g := range v.step.Gates {
+		declared := v.declared(g, v1alpha1.DeclaredByAnyone)
 		taken := slices.ContainsFunc(gates, func(other declaredGate) bool { return other.Name == g.Name })
 		if taken {
 			// Records list gates by name; the platform's keeps it.
-			g.Name = v1alpha1.Clip("team-"+g.Name, 40)
+			declared.Name = v1alpha1.Clip("team-"+g.Name, 40)
 		}
-		gates = append(gates, declaredGate{g, v1alpha1.DeclaredByAnyone})
+		gates = append(gates, declared)
 	}
 	return gates
 }
@@ -181,6 +182,10 @@ func (v *visit) gates() []declaredGate {
 type declaredGate struct {
 	v1alpha1.Gate
 	by v1alpha1.GateDeclarer
+	// template that it was made from; the zero value where it was written out.
+	template v1alpha1.ObservedGateTemplate
+	// problem why its template cannot be used; the zero value where it can.
+	problem v1alpha1.Reason
 }
 
 // retries is how often a failed attempt is repeated.

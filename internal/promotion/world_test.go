@@ -32,6 +32,8 @@ type world struct {
 	verdicts map[string][]promotion.RunState
 	// loads are what load gates measure, by environment/gate.
 	loads map[string]func(*promotion.Run)
+	// templates that gates may name.
+	templates map[string]*v1alpha1.GateTemplate
 	// operator is the image that the operator is.
 	operator string
 	// hanging gates start and do not end, by environment/gate.
@@ -121,7 +123,10 @@ func (w *world) say(format string, args ...any) { w.log = append(w.log, fmt.Spri
 // snapshot is what the operator observes. It shares nothing with the world.
 func (w *world) snapshot(p *v1alpha1.Promotion) promotion.Snapshot {
 	s := promotion.Snapshot{Now: w.now, Promotion: p.DeepCopy(), Resolution: w.resolution, Sites: map[string]promotion.Site{}, Policies: w.policies,
-		Generator: promotion.Generator{Image: w.operator}}
+		Generator: promotion.Generator{Image: w.operator}, Templates: map[string]*v1alpha1.GateTemplate{}}
+	for name, template := range w.templates {
+		s.Templates[name] = template.DeepCopy()
+	}
 	s.GateImages = promotion.Resolution{Answers: w.gateImages, Next: w.gateImagesNext}
 	s.Rights.Answers = map[types.UID]promotion.Right{}
 	if w.pipeline != nil {

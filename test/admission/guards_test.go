@@ -222,6 +222,35 @@ func TestUnlockOnEnvironments(t *testing.T) {
 	})
 }
 
+// A GateTemplate has no namespace: it takes unlock in all of them.
+func TestUnlockGuardsGateTemplates(t *testing.T) {
+	template, second := MakeTemplate("guards"), MakeTemplate("guards-second")
+	create(t, template)
+	const ask = "takes the verb unlock on environments in all namespaces (ClusterRole sluice-platform, bound by a ClusterRoleBinding): ask the platform team"
+	local, holder := with(t, "unlock", open(t, "guards-template")), unlockEverywhere(t, "guards-templates")
+	easier := func(o client.Object) {
+		if template, ok := o.(*v1alpha1.GateTemplate); ok {
+			template.Spec.Gate.Load.Thresholds.P99Microseconds = 1 << 30
+		}
+	}
+	owned := func(o client.Object) {
+		o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "1"}})
+	}
+	const policy = "sluice-gatetemplates"
+	for name, change := range map[string]func(client.Object){"easier": easier, "given an owner that is gone": owned} {
+		tryWays(t, attempt{name: name, as: person("mallory"), about: template, policy: policy, says: "changing the GateTemplate guards, whose gate is evidence in production, " + ask}, change)
+	}
+	try(t, []attempt{
+		{name: "easier, with unlock in one namespace", as: local, about: template, write: merges(template, easier), policy: policy, says: ask},
+		{name: "another one", as: person("mallory"), about: second, write: creates(second), policy: policy, says: "creating the GateTemplate guards-second, "},
+		{name: "deleted", as: person("mallory"), about: template, write: deletes(template), policy: policy, says: "deleting the GateTemplate guards, "},
+		{name: "labelled", as: person("dave"), about: template, write: merges(template, func(o client.Object) { o.SetLabels(map[string]string{"team": "a"}) })},
+		{name: "another one, with unlock", as: holder, about: second, write: creates(second)},
+		{name: "changed with unlock", as: holder, about: template, write: merges(template, easier)},
+		{name: "deleted with unlock", as: holder, about: template, write: deletes(template)},
+	})
+}
+
 // A field of spec that the guard forgets is a hole.
 func TestUnlockGuardsEveryField(t *testing.T) {
 	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{}

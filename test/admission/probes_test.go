@@ -29,6 +29,7 @@ func awaitPolicies(ctx context.Context) error {
 		probe(ctx, everybody, "sluice-namespaces", MakeNamespace("probe", v1alpha1.LockOff).Obj()),
 		probe(ctx, everybody, "sluice-releaserecords", MakeRecord(namespace, "probe")),
 		probe(ctx, everybody, "sluice-environments", MakeEnvironment(namespace, v1alpha1.TierTest).Obj()),
+		probe(ctx, everybody, "sluice-gatetemplates", MakeTemplate("probe")),
 		probe(ctx, everybody, "sluice-signoff", MakeApproval(namespace, "probe").Obj()),
 		probe(ctx, everybody, "sluice-promotions", MakePromotion(namespace, "probe").Label(v1alpha1.OutcomeLabel, "Succeeded").Obj()),
 		probe(ctx, everybody, "sluice-gate-names", MakePod(api).Job(namespace, "sl-probe")),

@@ -184,3 +184,22 @@ func awaitInbox(t *testing.T, namespace, promotion string) {
 		return nil
 	})
 }
+
+// MakeTemplate makes a GateTemplate of a load whose rate teams may give.
+func MakeTemplate(name string) *v1alpha1.GateTemplate {
+	return &v1alpha1.GateTemplate{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.GateTemplateSpec{
+			Gate: v1alpha1.Gate{Name: name, Purpose: v1alpha1.PurposeStress, Load: v1alpha1.LoadGate{
+				Targets: []v1alpha1.LoadTarget{{URL: "http://$(pipeline.name).$(SLUICE_NAMESPACE).svc/$(params.path)"}}, RequestsPerSecond: 200, DurationSeconds: 60,
+				Thresholds: v1alpha1.LoadThresholds{P99Microseconds: 150_000},
+			}},
+			Parameters: []v1alpha1.TemplateParameter{{
+				Name: "rate", Type: v1alpha1.IntegerParameter, SetBy: v1alpha1.DeclaredByAnyone, Default: new("200"), Minimum: new(int64(100)), Maximum: new(int64(1000)),
+				Sets: []v1alpha1.TemplateField{"load.requestsPerSecond"},
+			}, {
+				Name: "path", Type: v1alpha1.StringParameter, Default: new("quote"),
+			}},
+		},
+	}
+}

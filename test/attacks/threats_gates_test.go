@@ -249,7 +249,7 @@ func beTheOperator() []attack {
 // Whoever may delete the kinds or the policies has won. Kinds are guarded; policies guard nothing of their own kind.
 func guards() []attack {
 	var rows []attack
-	for _, kind := range []string{"releaserecords", "environments", "approvals", "promotions", "deliverypipelines"} {
+	for _, kind := range []string{"releaserecords", "environments", "approvals", "promotions", "deliverypipelines", "gatetemplates"} {
 		crd := the("CustomResourceDefinition", "", kind+".sluice.dev")
 		rows = append(rows, attack{
 			by: flux, wants: "delete the kind " + kind + ", and all its objects with it",

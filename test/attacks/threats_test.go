@@ -315,6 +315,13 @@ func weaken() []attack {
 	witness := object(`{apiVersion: sluice.dev/v1alpha1, kind: Environment, metadata: {namespace: shop-dev, name: environment},
 		spec: {tier: Test, pipelines: [{namespace: shop, name: checkout, repositories: [registry.example.com/shop/]}],
 		gates: [{name: trivial, purpose: Stress, soak: {durationSeconds: 1}}]}}`)
+	template := the("GateTemplate", "", "peak-load")
+	rows = append(rows, attack{
+		by: flux, wants: "make the stress test that production demands trivial",
+		how:  changes(template, `spec: {gate: {load: {thresholds: {p99Microseconds: 2000000000}}}}`),
+		must: refusedBy("sluice-gatetemplates", "takes the verb unlock on environments in all namespaces"),
+		but:  twin{by: pat, does: "edits a GateTemplate", how: changes(template, `spec: {gate: {load: {thresholds: {p99Microseconds: 100000}}}}`)},
+	})
 	return append(rows,
 		attack{
 			by: paul, wants: "delete it",

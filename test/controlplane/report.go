@@ -47,6 +47,7 @@ func (p *ControlPlane) Report(ctx context.Context, namespaces ...string) string 
 			ask(append(slices.Clone(args), "-n", namespace)...)
 		}
 	}
+	ask("get", "gatetemplates", "-o", "yaml")
 	ask("get", "nodes", "-o", columns("NAME:.metadata.name", `READY:.status.conditions[?(@.type=="Ready")].status`,
 		`SINCE:.status.conditions[?(@.type=="Ready")].lastTransitionTime`, "TAINTS:.spec.taints[*].key"))
 	ask("events", "-n", "default")

@@ -613,6 +613,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - namespace
+    - name: gateTemplateRef
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateTemplateRequirement
     - name: maxAgeSeconds
       type:
         scalar: numeric
@@ -678,6 +681,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: soak
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.SoakGate
+    - name: templateRef
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateTemplateUse
     - name: timeoutSeconds
       type:
         scalar: numeric
@@ -728,6 +734,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - attempt
+    - name: gateTemplate
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.ObservedGateTemplate
     - name: holdTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -767,6 +776,61 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: state
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateState
+- name: com.github.sluice-dev.sluice.api.v1alpha1.GateTemplate
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateTemplateSpec
+- name: com.github.sluice-dev.sluice.api.v1alpha1.GateTemplateRequirement
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: revision
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.TemplateRevision
+- name: com.github.sluice-dev.sluice.api.v1alpha1.GateTemplateSpec
+  map:
+    fields:
+    - name: description
+      type:
+        scalar: string
+    - name: gate
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.Gate
+    - name: parameters
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.TemplateParameter
+          elementRelationship: associative
+          keys:
+          - name
+- name: com.github.sluice-dev.sluice.api.v1alpha1.GateTemplateUse
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: params
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.TemplateArgument
+          elementRelationship: associative
+          keys:
+          - name
 - name: com.github.sluice-dev.sluice.api.v1alpha1.GateVariable
   map:
     fields:
@@ -1162,6 +1226,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.ObservedGateTemplate
+  map:
+    fields:
+    - name: generation
+      type:
+        scalar: numeric
+    - name: name
+      type:
+        scalar: string
+    - name: specHash
+      type:
+        scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.OnInconclusive
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Override
@@ -1179,6 +1255,8 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+- name: com.github.sluice-dev.sluice.api.v1alpha1.ParameterType
+  scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.PendingReview
   map:
     fields:
@@ -1692,6 +1770,55 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.sluice-dev.sluice.api.v1alpha1.TLSVerification
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.TeamGates
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.TemplateArgument
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: value
+      type:
+        scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.TemplateField
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.TemplateParameter
+  map:
+    fields:
+    - name: allowedValues
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: default
+      type:
+        scalar: string
+    - name: description
+      type:
+        scalar: string
+    - name: maximum
+      type:
+        scalar: numeric
+    - name: minimum
+      type:
+        scalar: numeric
+    - name: name
+      type:
+        scalar: string
+    - name: setBy
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateDeclarer
+    - name: sets
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.TemplateField
+          elementRelationship: associative
+    - name: type
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.ParameterType
+- name: com.github.sluice-dev.sluice.api.v1alpha1.TemplateRevision
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Tier
   scalar: string

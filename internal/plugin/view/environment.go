@@ -65,7 +65,12 @@ func requirementFields(r v1alpha1.RequirementsInForce) []field {
 // evidenceWords says in words what gate must have passed.
 func evidenceWords(r v1alpha1.EvidenceRequirement) string {
 	words := "a passed " + string(r.Purpose) + " gate"
-	if r.DeclaredBy != v1alpha1.DeclaredByAnyone {
+	if template := r.GateTemplateRef; template.Name != "" {
+		words += " of GateTemplate " + template.Name
+		if template.Revision == v1alpha1.PresentRevision {
+			words += " as it is now"
+		}
+	} else if r.DeclaredBy != v1alpha1.DeclaredByAnyone {
 		words += " of the platform's"
 	}
 	if len(r.From) == 0 {

@@ -111,6 +111,9 @@ func gateNode(o Options, g v1alpha1.GateStatus) node {
 	if g.Message != "" {
 		add(text(g.Message))
 	}
+	if template := g.GateTemplate; template.Name != "" {
+		add(toned(Faint, fmt.Sprintf("template %s (generation %d)", template.Name, template.Generation)))
+	}
 	if o.Wide {
 		add(toned(Faint, "declared by "+declarer(g.DeclaredBy)))
 		if g.JobRef.Name != "" {

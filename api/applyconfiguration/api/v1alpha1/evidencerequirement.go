@@ -15,6 +15,8 @@ type EvidenceRequirementApplyConfiguration struct {
 	Purpose *apiv1alpha1.GatePurpose `json:"purpose,omitempty"`
 	// declaredBy is Platform (default) or Anyone.
 	DeclaredBy *apiv1alpha1.GateDeclarer `json:"declaredBy,omitempty"`
+	// gateTemplateRef demands a gate that was made from this GateTemplate, whoever listed it; declaredBy is left out then.
+	GateTemplateRef *GateTemplateRequirementApplyConfiguration `json:"gateTemplateRef,omitempty"`
 	// from names the environments whose records count; default: every locked Environment of tier Test.
 	From []EnvironmentReferenceApplyConfiguration `json:"from,omitempty"`
 	// maxAgeSeconds after which the record no longer counts; default: no limit.
@@ -40,6 +42,14 @@ func (b *EvidenceRequirementApplyConfiguration) WithPurpose(value apiv1alpha1.Ga
 // If called multiple times, the DeclaredBy field is set to the value of the last call.
 func (b *EvidenceRequirementApplyConfiguration) WithDeclaredBy(value apiv1alpha1.GateDeclarer) *EvidenceRequirementApplyConfiguration {
 	b.DeclaredBy = &value
+	return b
+}
+
+// WithGateTemplateRef sets the GateTemplateRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the GateTemplateRef field is set to the value of the last call.
+func (b *EvidenceRequirementApplyConfiguration) WithGateTemplateRef(value *GateTemplateRequirementApplyConfiguration) *EvidenceRequirementApplyConfiguration {
+	b.GateTemplateRef = value
 	return b
 }
 

@@ -29,6 +29,8 @@ type GateApplyConfiguration struct {
 	Load *LoadGateApplyConfiguration `json:"load,omitempty"`
 	// soak waits and watches: the release stays ready, restarts nothing and does not change.
 	Soak *SoakGateApplyConfiguration `json:"soak,omitempty"`
+	// templateRef takes the gate from a GateTemplate of the platform team, whose purpose it has to state.
+	TemplateRef *GateTemplateUseApplyConfiguration `json:"templateRef,omitempty"`
 }
 
 // GateApplyConfiguration constructs a declarative configuration of the Gate type for use with
@@ -98,5 +100,13 @@ func (b *GateApplyConfiguration) WithLoad(value *LoadGateApplyConfiguration) *Ga
 // If called multiple times, the Soak field is set to the value of the last call.
 func (b *GateApplyConfiguration) WithSoak(value *SoakGateApplyConfiguration) *GateApplyConfiguration {
 	b.Soak = value
+	return b
+}
+
+// WithTemplateRef sets the TemplateRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TemplateRef field is set to the value of the last call.
+func (b *GateApplyConfiguration) WithTemplateRef(value *GateTemplateUseApplyConfiguration) *GateApplyConfiguration {
+	b.TemplateRef = value
 	return b
 }

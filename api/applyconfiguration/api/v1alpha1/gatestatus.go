@@ -42,6 +42,8 @@ type GateStatusApplyConfiguration struct {
 	Load *LoadFiguresApplyConfiguration `json:"load,omitempty"`
 	// specHash over the gate as it was run, 64 hexadecimal digits; of a load gate with the generator's image.
 	SpecHash *string `json:"specHash,omitempty"`
+	// gateTemplate that the gate was made from; absent where it was written out.
+	GateTemplate *ObservedGateTemplateApplyConfiguration `json:"gateTemplate,omitempty"`
 	// releaseHash of the release that was tested; set in the record.
 	ReleaseHash *string `json:"releaseHash,omitempty"`
 	// resultHash is SHA-256 over this result as JSON without resultHash itself, 64 hexadecimal digits; set in the record.
@@ -176,6 +178,14 @@ func (b *GateStatusApplyConfiguration) WithLoad(value *LoadFiguresApplyConfigura
 // If called multiple times, the SpecHash field is set to the value of the last call.
 func (b *GateStatusApplyConfiguration) WithSpecHash(value string) *GateStatusApplyConfiguration {
 	b.SpecHash = &value
+	return b
+}
+
+// WithGateTemplate sets the GateTemplate field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the GateTemplate field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithGateTemplate(value *ObservedGateTemplateApplyConfiguration) *GateStatusApplyConfiguration {
+	b.GateTemplate = value
 	return b
 }
 
