@@ -107,7 +107,9 @@ func TestAHoldEnds(t *testing.T) {
 			w.wait(2 * time.Hour)
 		}, "activeDeadlineSeconds are over"},
 		{"when it is cancelled", func(w *world) { w.get("checkout-v2").Spec.Lifecycle = v1alpha1.LifecycleCancelled }, "cancelled"},
-		{"when it drifts", func(w *world) { w.sites["shop-test"].Workloads[0].Pods[0].Images[0].Image = Image("api", "v9").Reference() }, "runs"},
+		{"when it drifts", func(w *world) {
+			w.sites["shop-test"].Workloads[0].Pods[0].Images[0].Image = Image("api", "v9").Reference()
+		}, "runs"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
