@@ -86,9 +86,11 @@ bench-load: ## The load generator beside vegeta, and how true its percentiles ar
 	go run ./test/bench/load -vegeta "$(call TOOL,vegeta)"
 
 .PHONY: fuzz
-fuzz: ## Fuzz the core for FUZZTIME=1m
+fuzz: ## Fuzz the core, and what reads the words of others, for FUZZTIME=1m each
 	go test ./internal/promotion -run '^$$' -fuzz FuzzDecide -fuzztime $(or $(FUZZTIME),1m)
 	go test ./internal/load/result -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),1m)
+	go test ./internal/junit -run '^$$' -fuzz FuzzAdd -fuzztime $(or $(FUZZTIME),1m)
+	go test ./internal/junit -run '^$$' -fuzz FuzzDecodeSummary -fuzztime $(or $(FUZZTIME),1m)
 
 ##@ Development
 

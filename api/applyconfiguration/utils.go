@@ -176,6 +176,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TemplateArgumentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TemplateParameter"):
 		return &apiv1alpha1.TemplateParameterApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TestFailure"):
+		return &apiv1alpha1.TestFailureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TestFigures"):
+		return &apiv1alpha1.TestFiguresApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Tolerance"):
+		return &apiv1alpha1.ToleranceApplyConfiguration{}
 
 	}
 	return nil

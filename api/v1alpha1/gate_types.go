@@ -66,7 +66,7 @@ type Gate struct {
 	// +optional
 	OnInconclusive OnInconclusive `json:"onInconclusive,omitempty"`
 
-	// job runs an image as a Job in the environment's namespace; its exit code is the verdict.
+	// job runs an image as a Job in the environment's namespace; its exit code is the verdict, and with junit what its tests say.
 	// +optional
 	Job JobGate `json:"job,omitzero"`
 
@@ -85,6 +85,8 @@ type Gate struct {
 
 // JobGate runs one container. It is narrow on purpose: no ServiceAccount, no host fields, no volumes of the
 // namespace, else whoever edits a pipeline could run anything with the environment's Secrets.
+// +kubebuilder:validation:XValidation:rule="!has(self.junit) || has(self.scratch) && has(self.command)",message="with junit write scratch, the directory that the test may write its reports to, and command, which a small runner starts: it does not know the entrypoint of the image"
+// +kubebuilder:validation:XValidation:rule="!has(self.tolerance) || has(self.junit)",message="a tolerance is about tests in reports: write junit, where they are"
 type JobGate struct {
 	// image of the test, with a tag or, better, a digest.
 	// +required
@@ -131,8 +133,20 @@ type JobGate struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="self.startsWith('/') && self.size() > 1",message="write an absolute path other than /"
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/') && self.size() > 1 && self != '/.sluice' && !self.startsWith('/.sluice/')",message="write an absolute path other than / and /.sluice"
 	Scratch string `json:"scratch,omitempty"`
+
+	// junit is where the test leaves its reports, in the XML of JUnit: a pattern of file names in scratch, as *.xml or
+	// reports/*.xml. They are read when the test has ended, and all of them have to be readable.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') && !self.contains('..') && self.matches('^[A-Za-z0-9 _./*?-]+$')",message="write a pattern of file names within scratch, such as reports/*.xml, without / at the beginning and without .."
+	JUnit string `json:"junit,omitempty"`
+
+	// tolerance for tests that fail; without it none may.
+	// +optional
+	Tolerance Tolerance `json:"tolerance,omitzero"`
 }
 
 // GateVariable is one environment variable of a test.

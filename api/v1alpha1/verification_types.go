@@ -89,6 +89,10 @@ type GateStatus struct {
 	// +kubebuilder:validation:MaxLength=512
 	Image string `json:"image,omitempty"`
 
+	// tests are what the reports of a job gate with junit say.
+	// +optional
+	Tests TestFigures `json:"tests,omitzero"`
+
 	// load holds the figures of a load gate.
 	// +optional
 	Load LoadFigures `json:"load,omitzero"`

@@ -1,7 +1,8 @@
-// Command sluice is the operator, and the load generator that it runs in Jobs.
+// Command sluice is the operator, and what it runs in Jobs: the load generator, and the runner of tests with reports.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -17,9 +18,13 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newOperatorCommand(), newLoadCommand())
-	if err := root.ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "sluice:", err)
-		os.Exit(1)
+	root.AddCommand(newOperatorCommand(), newLoadCommand(), newRunnerCommand())
+	err := root.ExecuteContext(ctrl.SetupSignalHandler())
+	code := exitCode(1)
+	if err != nil {
+		if !errors.As(err, &code) {
+			_, _ = fmt.Fprintln(os.Stderr, "sluice:", err)
+		}
+		os.Exit(int(code))
 	}
 }

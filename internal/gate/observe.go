@@ -44,8 +44,11 @@ func Observe(job *batchv1.Job, pods []corev1.Pod, events []corev1.Event) promoti
 	default:
 		run.State, run.Problem = promotion.RunWaiting, problem(job, pod, events)
 	}
-	if isLoad(job) {
+	switch {
+	case isLoad(job):
 		return observeLoad(run, job, pods)
+	case leavesReports(job):
+		return observeReports(run, pod)
 	}
 	return run
 }

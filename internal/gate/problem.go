@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"slices"
+
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -23,7 +25,12 @@ func podProblem(pod *corev1.Pod) string {
 	if problem := podproblem.Unschedulable(pod); problem != "" {
 		return problem
 	}
-	for _, s := range pod.Status.ContainerStatuses {
+	for _, s := range pod.Status.InitContainerStatuses {
+		if s.State.Terminated != nil && s.State.Terminated.ExitCode != 0 {
+			return podproblem.OneLine("container " + s.Name + ": " + podproblem.Exit(s.State.Terminated))
+		}
+	}
+	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if s.State.Waiting != nil {
 			return podproblem.Waiting(s.State.Waiting)
 		}

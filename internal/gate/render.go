@@ -92,14 +92,7 @@ func podSpec(start promotion.StartGate, timeout int64) corev1.PodSpec {
 	if promotion.IsLoad(start.Gate) {
 		container = loadContainer(start)
 	}
-	container.SecurityContext = &corev1.SecurityContext{
-		RunAsNonRoot:             ptr(true),
-		Privileged:               ptr(false),
-		AllowPrivilegeEscalation: ptr(false),
-		ReadOnlyRootFilesystem:   ptr(true),
-		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-	}
+	container.SecurityContext = restricted()
 	spec := corev1.PodSpec{
 		RestartPolicy:                corev1.RestartPolicyNever,
 		ActiveDeadlineSeconds:        &timeout,
@@ -114,7 +107,22 @@ func podSpec(start promotion.StartGate, timeout int64) corev1.PodSpec {
 	if scratch := start.Gate.Job.Scratch; scratch != "" {
 		addScratch(&spec, scratch)
 	}
+	if promotion.HasReports(start.Gate) {
+		addRunner(&spec, start)
+	}
 	return spec
+}
+
+// restricted is what every container of a gate may do.
+func restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		RunAsNonRoot:             ptr(true),
+		Privileged:               ptr(false),
+		AllowPrivilegeEscalation: ptr(false),
+		ReadOnlyRootFilesystem:   ptr(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
 }
 
 // jobContainer is the user's test.

@@ -235,8 +235,12 @@ func FuzzAdd(f *testing.F) {
 		if p := r.Patterns[0]; p.Passed > r.Passed || p.NotPassed > r.Failed+r.Skipped {
 			t.Errorf("more tests of a pattern than tests: %+v of %+v", p, r)
 		}
-		if passed, why := (Tolerance{}).Judge(0, r); passed && (r.Bad() > 0 || r.Run() == 0) || why == "" {
-			t.Errorf("passed %t (%s): %+v", passed, why, r)
+		text, err = Summarize(r, 1, "").Encode()
+		if err != nil || len(text) > MaxSummary {
+			t.Errorf("%d bytes of summary: %v", len(text), err)
+		}
+		if s, err := Decode(string(text)); err != nil || int64(s.Failed) != r.Bad() || int64(s.Passed) != r.Passed || int64(s.Skipped) != r.Skipped {
+			t.Errorf("the summary says %+v (%v) of %+v", s, err, r)
 		}
 	})
 }

@@ -38,9 +38,9 @@ type Report struct {
 // Failure is one test case that failed.
 type Failure struct {
 	// Name of the test case, with that of its class before it.
-	Name string
+	Name string `json:"name"`
 	// Message in one line.
-	Message string
+	Message string `json:"message,omitempty"`
 }
 
 // Pattern is what was found of tests that must pass.

@@ -210,16 +210,23 @@ func (v *visit) gateImages(was EnforcedCopy) []string {
 		images = slices.Clone(was.GateImages)
 	}
 	for _, gate := range v.gates() {
-		image := v.exactImage(gate.Job.Image)
-		if IsLoad(gate.Gate) {
-			image = v.snapshot.Generator.Image
+		for _, image := range v.imagesOf(gate.Gate) {
+			for attempt := range gate.attempts() {
+				images = append(images, image+"="+JobName(v.uid(), v.step.Name, v.specHash(gate.Gate), gate.Name, attempt+1))
+			}
 		}
-		if image == "" {
-			continue
-		}
-		for attempt := range gate.attempts() {
-			images = append(images, image+"="+JobName(v.uid(), v.step.Name, v.specHash(gate.Gate), gate.Name, attempt+1))
-		}
+	}
+	return images
+}
+
+// imagesOf are the images that the pods of a gate run, as far as they are known by digest.
+func (v *visit) imagesOf(gate v1alpha1.Gate) []string {
+	var images []string
+	if image := v.exactImage(gate.Job.Image); image != "" {
+		images = append(images, image)
+	}
+	if runsOwnImage(gate) && v.snapshot.Generator.Image != "" {
+		images = append(images, v.snapshot.Generator.Image)
 	}
 	return images
 }

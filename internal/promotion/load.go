@@ -62,6 +62,9 @@ func GateTimeout(gate v1alpha1.Gate) int32 {
 	return defaultGateTimeout
 }
 
+// runsOwnImage says whether the pods of a gate run the operator's own image: as the test, or to read its reports.
+func runsOwnImage(gate v1alpha1.Gate) bool { return IsLoad(gate) || HasReports(gate) }
+
 // specHash identifies a gate as it is run. That of a load gate covers the generator: after an upgrade of the operator a
 // load begins anew, as nobody can tell any more what the old one would have measured.
 func (v *visit) specHash(gate v1alpha1.Gate) string {
@@ -75,6 +78,10 @@ func (v *visit) specHash(gate v1alpha1.Gate) string {
 // measured is compared with its limits.
 func (v *visit) judged(gate declaredGate, run Run) Run {
 	run = v.genuine(gate, run)
+	if HasReports(gate.Gate) && run.ExitCode != nil && (run.State == RunPassed || run.State == RunFailed) {
+		run.State, run.Message = JudgeTests(gate.Job, *run.ExitCode, run.Tests)
+		return run
+	}
 	if !IsLoad(gate.Gate) || run.State != RunPassed {
 		return run
 	}

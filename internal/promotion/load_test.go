@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,55 @@ func TestRecordsKeepHistogramsAndStatusesDoNot(t *testing.T) {
 		if shown.Histogram != "" || recorded.Histogram == "" {
 			t.Errorf("histogram in the status %q, in the record %q", shown.Histogram, recorded.Histogram)
 		}
+	}
+}
+
+// What a test left in reports is judged, shown and recorded; a report alone makes nothing pass.
+func TestGatesWithReports(t *testing.T) {
+	gate := v1alpha1.Gate{Name: "contract", Purpose: v1alpha1.PurposeFunctional, Job: v1alpha1.JobGate{
+		Image: "registry.example.com/tests/contract@" + Digest("contract"), Command: []string{"/tests"}, Scratch: "/reports", JUnit: "*.xml",
+		Tolerance: v1alpha1.Tolerance{MaxFailed: 2},
+	}}
+	ended := func(exitCode int32, report *promotion.TestReport) func(*promotion.Run) {
+		return func(run *promotion.Run) {
+			run.Load, run.ExitCode, run.Tests = nil, &exitCode, report
+			run.State = promotion.RunFailed
+			if exitCode == 0 {
+				run.State = promotion.RunPassed
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		ended   func(*promotion.Run)
+		state   v1alpha1.GateState
+		message string
+	}{
+		"within the tolerance": {ended(1, ran(180, 2, 3)), v1alpha1.GatePassed, "180 passed, 2 failed, 3 skipped; at most 2 may fail"},
+		"beyond it":            {ended(1, ran(180, 3, 3)), v1alpha1.GateFailed, "3 of 183 tests failed, at most 2 may (cart.f0: want 667)"},
+		"no report":            {ended(0, nil), v1alpha1.GateFailed, "it left no summary of reports"},
+		"it was ended by the kubelet": {func(run *promotion.Run) {
+			run.Load, run.State, run.Message, run.Tests = nil, promotion.RunFailed, "did not end within 600 s", ran(180, 0, 0)
+		}, v1alpha1.GateFailed, "did not end within 600 s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := loaded(t, gate, c.ended)
+			got := w.run().at("checkout-v2", "test").Gates[0]
+			if got.State != c.state || !strings.Contains(got.Message, c.message) {
+				t.Errorf("the gate is %s: %s\nwant %s: %s", got.State, got.Message, c.state, c.message)
+			}
+			recorded := w.records[len(w.records)-1].Spec.Gates[0].Tests
+			if !reflect.DeepEqual(got.Tests, recorded) || name == "beyond it" && *recorded.Failed != 3 {
+				t.Errorf("the status has %+v, the record %+v", got.Tests, recorded)
+			}
+			if images := promotion.ParseEnforced(w.sites["shop-test"].Namespace).GateImages; len(images) > 0 && !strings.Contains(strings.Join(images, " "), OperatorImage+"=sl-") {
+				t.Errorf("the runner may not run: %v", images)
+			}
+		})
+	}
+	w := loaded(t, gate, ended(0, ran(1, 0, 0)))
+	w.operator = ""
+	if got := w.run().at("checkout-v2", "test"); got.Gates[0].State != v1alpha1.GateErrored || !strings.Contains(got.Message, "--image") {
+		t.Errorf("without its own image the gate is %s: %s", got.Gates[0].State, got.Message)
 	}
 }
 

@@ -562,6 +562,16 @@ func (o oracle) whyNotRunning() string {
 	return ""
 }
 
+// excused: what was agreed beforehand may fail, and nothing else.
+func excused(t v1alpha1.Tolerance, r promotion.Run) bool {
+	if r.ExitCode == nil || *r.ExitCode != 1 || r.Tests == nil || r.Tests.Problem != "" || t.MaxFailed+t.MaxFailedPercent == 0 {
+		return false
+	}
+	failed, passed := int64(*r.Tests.Figures.Failed), int64(*r.Tests.Figures.Passed)
+	return passed > 0 && failed > 0 && (t.MaxFailed == 0 || failed <= int64(t.MaxFailed)) &&
+		(t.MaxFailedPercent == 0 || failed*100 <= int64(t.MaxFailedPercent)*(failed+passed))
+}
+
 // whyNoRecord: a pass is recorded once every gate passed.
 func (o oracle) whyNoRecord(create promotion.CreateRecord) string {
 	if create.Record.Namespace != o.namespace() || create.Record.Spec.Result != v1alpha1.ResultPassed {
@@ -569,7 +579,7 @@ func (o oracle) whyNoRecord(create promotion.CreateRecord) string {
 	}
 	for _, gate := range slices.Concat(o.site.Environment.Spec.Gates, o.step.Gates) {
 		passed := slices.ContainsFunc(o.site.Runs, func(r promotion.Run) bool {
-			return (r.Gate == gate.Name || r.Gate == "team-"+gate.Name) && r.Environment == o.step.Name && r.State == promotion.RunPassed
+			return (r.Gate == gate.Name || r.Gate == "team-"+gate.Name) && r.Environment == o.step.Name && (r.State == promotion.RunPassed || excused(gate.Job.Tolerance, r))
 		})
 		if gate.Soak.DurationSeconds == 0 && !passed {
 			return "gate " + gate.Name + " has not passed"

@@ -192,6 +192,10 @@ type Run struct {
 	Image string
 	// Asked is the image that its pod, or its Job where no pod is left, was made with.
 	Asked string
+	// ExitCode of the test, as the kubelet reports it; nil where it did not end by itself, or never began.
+	ExitCode *int32
+	// Tests are what a job gate with junit left in reports; nil where there is no account of them.
+	Tests *TestReport
 	// Load is what a load gate measured; nil where nothing was, and for other gates.
 	Load *v1alpha1.LoadFigures
 	// Started is when the Job started, as its controller says; nil before.

@@ -135,9 +135,9 @@ func (v *visit) gateStatuses(gates []declaredGate) []v1alpha1.GateStatus {
 // run takes one gate a step further and says in its status how it stands.
 func (v *visit) run(gate declaredGate, status *v1alpha1.GateStatus, before v1alpha1.GateStatus) {
 	switch {
-	case IsLoad(gate.Gate) && v.snapshot.Generator.Image == "":
+	case runsOwnImage(gate.Gate) && v.snapshot.Generator.Image == "":
 		status.State = v1alpha1.GateErrored
-		status.Message = "the operator does not know its own image by digest, and load gates run that; start the operator from an image by digest, or with --image"
+		status.Message = "the operator does not know its own image by digest, and gates with load or junit run that; start the operator from an image by digest, or with --image"
 	case gate.Job.Image != "", IsLoad(gate.Gate):
 		v.runJob(gate, status, before)
 		status.EarlierAttempts = v.earlierAttempts(gate, *status, before)
@@ -180,6 +180,9 @@ func (r Run) report(status *v1alpha1.GateStatus) {
 	status.Attempts, status.JobRef = ptr(r.Attempt), v1alpha1.JobReference{Name: r.Job, UID: r.UID}
 	if r.Load != nil {
 		status.Load = *r.Load
+	}
+	if r.Tests != nil {
+		status.Tests = r.Tests.Figures
 	}
 	status.Message, status.Image = v1alpha1.Clip(r.Message, 1024), r.Image
 	status.StartTime, status.CompletionTime = r.Started, r.Completed

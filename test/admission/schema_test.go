@@ -24,6 +24,8 @@ type schemaCase struct {
 }
 
 const (
+	withJUnit     = "with junit write scratch, the directory that the test may write its reports to, and command"
+	withinScratch = "write a pattern of file names within scratch, such as reports/*.xml"
 	lowerCase     = "write lower case letters, digits and dashes"
 	imageName     = "write host/path in lower case, without tag and digest, such as registry.example.com/shop/api"
 	gateImage     = "write host/path:tag or host/path@sha256:digest, in lower case"
@@ -62,6 +64,16 @@ func badPipelines() []schemaCase {
 		{"pipeline", "environments", gate(`job: {image: r.example.com/t}`), gateImage},
 		{"pipeline", "environments", gate(`job: {image: "R.example.com/t:1"}`), gateImage},
 		{"pipeline", "environments", job(`scratch: tmp`), "write an absolute path other than /"},
+		{"pipeline", "environments", job(`scratch: /.sluice/x`), "write an absolute path other than / and /.sluice"},
+		{"pipeline", "environments", job(`junit: "*.xml", command: [t]`), withJUnit},
+		{"pipeline", "environments", job(`junit: "*.xml", scratch: /out`), withJUnit},
+		{"pipeline", "environments", job(`junit: "/out/*.xml", scratch: /out, command: [t]`), withinScratch},
+		{"pipeline", "environments", job(`junit: "../*.xml", scratch: /out, command: [t]`), withinScratch},
+		{"pipeline", "environments", job(`junit: "[", scratch: /out, command: [t]`), withinScratch},
+		{"pipeline", "environments", job(`tolerance: {maxFailed: 1}`), "a tolerance is about tests in reports: write junit, where they are"},
+		{"pipeline", "environments", job(`junit: "*.xml", scratch: /out, command: [t], tolerance: {maxFailedPercent: 100}`), "should be less than or equal to 99"},
+		{"pipeline", "environments", job(`junit: "*.xml", scratch: /out, command: [t], tolerance: {}`), "should have at least 1 properties"},
+		{"pipeline", "environments", job(`junit: "*.xml", scratch: /out, command: [t], tolerance: {mustPass: ["("]}`), "error parsing regexp"},
 		{"pipeline", "environments", job(`env: [{name: A, value: x, secretKeyRef: {name: s, key: k}}]`), "write exactly one of value and secretKeyRef"},
 		{"pipeline", "environments", job(`env: [{name: A-B, value: x}]`), "write letters, digits and underscores"},
 		{"pipeline", "environments", job(`env: [{name: SLUICE_TARGET, value: x}]`), "names that begin with SLUICE_ are set by the operator"},

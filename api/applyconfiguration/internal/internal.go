@@ -776,6 +776,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: state
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateState
+    - name: tests
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.TestFigures
 - name: com.github.sluice-dev.sluice.api.v1alpha1.GateTemplate
   map:
     fields:
@@ -919,12 +922,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: image
       type:
         scalar: string
+    - name: junit
+      type:
+        scalar: string
     - name: resources
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
     - name: scratch
       type:
         scalar: string
+    - name: tolerance
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.Tolerance
     - name: workingDir
       type:
         scalar: string
@@ -1820,8 +1829,56 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.ParameterType
 - name: com.github.sluice-dev.sluice.api.v1alpha1.TemplateRevision
   scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.TestFailure
+  map:
+    fields:
+    - name: message
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.TestFigures
+  map:
+    fields:
+    - name: failed
+      type:
+        scalar: numeric
+    - name: failures
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.TestFailure
+          elementRelationship: atomic
+    - name: passed
+      type:
+        scalar: numeric
+    - name: reports
+      type:
+        scalar: numeric
+    - name: skipped
+      type:
+        scalar: numeric
+    - name: testMilliseconds
+      type:
+        scalar: numeric
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Tier
   scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.Tolerance
+  map:
+    fields:
+    - name: maxFailed
+      type:
+        scalar: numeric
+    - name: maxFailedPercent
+      type:
+        scalar: numeric
+    - name: mustPass
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Unattended
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.UnmanagedImages

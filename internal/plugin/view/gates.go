@@ -66,7 +66,7 @@ func fromJob(gate v1alpha1.GateStatus, job *batchv1.Job) v1alpha1.GateStatus {
 	gate.JobRef = v1alpha1.JobReference{Name: job.Name, UID: string(job.UID)}
 	if c := jobCondition(job, batchv1.JobComplete); c != nil {
 		gate.CompletionTime = ended(job, c)
-		// What a load gate measured, the operator has yet to judge.
+		// What was measured, the operator has yet to judge.
 		if !measures(job) {
 			gate.State = v1alpha1.GatePassed
 		}
@@ -124,8 +124,17 @@ func gateNode(o Options, g v1alpha1.GateStatus) node {
 		}
 	}
 	n.note = said
-	n.children = append(attemptNodes(g.EarlierAttempts), loadNodes(g.Load)...)
+	n.children = slices.Concat(attemptNodes(g.EarlierAttempts), testNodes(g.Tests), loadNodes(g.Load))
 	return n
+}
+
+// testNodes show the first tests that failed, with why.
+func testNodes(f v1alpha1.TestFigures) []node {
+	nodes := make([]node, 0, len(f.Failures))
+	for _, failure := range f.Failures {
+		nodes = append(nodes, node{label: line(toned(Bad, failure.Name)), note: []Span{toned(Faint, v1alpha1.Clip(failure.Message, 200))}})
+	}
+	return nodes
 }
 
 // attemptNodes show the attempts that were repeated, with why.

@@ -11,9 +11,12 @@ import (
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
-// measures says whether a Job is that of a load gate.
+// measures says whether a Job leaves something for the operator to judge: that of a load gate, or of a test with reports.
 func measures(job *batchv1.Job) bool {
-	return slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == "load" })
+	pod := job.Spec.Template.Spec
+	return slices.ContainsFunc(slices.Concat(pod.Containers, pod.InitContainers), func(c corev1.Container) bool {
+		return c.Name == "load" || c.Name == "runner"
+	})
 }
 
 // loadNodes show what a load gate measured as a small table: percentiles above, their values below, then how much was

@@ -54,15 +54,27 @@ func smoke(ctx context.Context, target string, report *report) error {
 }
 
 // functional asks every example and compares the answers to the cent.
-func functional(ctx context.Context, target string, report *report) error {
-	failed := 0
+type functional struct {
+	// junit is the file that gets a report for programs, if any.
+	junit string
+}
+
+func (f *functional) run(ctx context.Context, target string, report *report) error {
+	failed, suite := 0, suite{Name: "checkout"}
 	for _, e := range examples {
-		if err := e.check(ctx, target); err != nil {
+		err := e.check(ctx, target)
+		suite.add(e.name, err)
+		if err != nil {
 			failed++
 			report.say("FAIL %s: GET %s: %v", e.name, e.path, err)
 			continue
 		}
 		report.say("PASS %s", e.name)
+	}
+	if f.junit != "" {
+		if err := suite.write(f.junit); err != nil {
+			return err
+		}
 	}
 	if failed > 0 {
 		return fmt.Errorf("%w: %d of %d checks against %s", errFailed, failed, len(examples), target)

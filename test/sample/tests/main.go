@@ -2,6 +2,7 @@
 // own and speak HTTP to the service, as tests of any application would.
 //
 //	tests smoke|functional|stress [-target URL] [FLAGS]
+//	tests functional -junit FILE
 //
 // The exit code is 0 if all is well, 1 if the service failed, 2 if the test could not be run. What was
 // found is printed, and its last lines are left where Kubernetes reads the message of a container.
@@ -68,7 +69,9 @@ func run(ctx context.Context, args []string, target string, report *report) erro
 	case "smoke":
 		test = smoke
 	case "functional":
-		test = functional
+		checks := functional{}
+		flags.StringVar(&checks.junit, "junit", "", "file to write a report to, in the XML of JUnit")
+		test = checks.run
 	case "stress":
 		load := load{}
 		load.flags(flags)

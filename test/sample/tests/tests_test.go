@@ -24,6 +24,23 @@ func outcome(t *testing.T, handler http.Handler, args ...string) (string, error)
 	return out.String(), err
 }
 
+func TestFunctionalWritesAReport(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "functional.xml")
+	wrong := map[string]string{"/refund?paid=1000&items=3&returned=2": `{"cents": 666, "version": "v3"}`}
+	if out, err := outcome(t, rightService(wrong), "functional", "-junit="+path); !errors.Is(err, errFailed) {
+		t.Errorf("a cent too little: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`tests="9" failures="1"`, `<testcase name="a refund of two thirds is rounded up">`, `message="got 666 cents, want 667 (version v3)"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the report lacks %s:\n%s", want, text)
+		}
+	}
+}
+
 // rightService answers every example as it should be, and says something else to the paths in wrong.
 func rightService(wrong map[string]string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

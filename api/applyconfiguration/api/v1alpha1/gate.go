@@ -23,7 +23,7 @@ type GateApplyConfiguration struct {
 	// onInconclusive is Retry (default: repeated like a failed attempt, up to retries), Fail (the release failed at
 	// once) or Hold (a person has three days to mend what was wrong and to have it repeated).
 	OnInconclusive *apiv1alpha1.OnInconclusive `json:"onInconclusive,omitempty"`
-	// job runs an image as a Job in the environment's namespace; its exit code is the verdict.
+	// job runs an image as a Job in the environment's namespace; its exit code is the verdict, and with junit what its tests say.
 	Job *JobGateApplyConfiguration `json:"job,omitempty"`
 	// load sends HTTP requests at a steady rate and judges latency and success by thresholds.
 	Load *LoadGateApplyConfiguration `json:"load,omitempty"`

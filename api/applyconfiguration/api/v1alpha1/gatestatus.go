@@ -38,6 +38,8 @@ type GateStatusApplyConfiguration struct {
 	JobRef *JobReferenceApplyConfiguration `json:"jobRef,omitempty"`
 	// image that the kubelet says the test ran, by digest.
 	Image *string `json:"image,omitempty"`
+	// tests are what the reports of a job gate with junit say.
+	Tests *TestFiguresApplyConfiguration `json:"tests,omitempty"`
 	// load holds the figures of a load gate.
 	Load *LoadFiguresApplyConfiguration `json:"load,omitempty"`
 	// specHash over the gate as it was run, 64 hexadecimal digits; of a load gate with the generator's image.
@@ -162,6 +164,14 @@ func (b *GateStatusApplyConfiguration) WithJobRef(value *JobReferenceApplyConfig
 // If called multiple times, the Image field is set to the value of the last call.
 func (b *GateStatusApplyConfiguration) WithImage(value string) *GateStatusApplyConfiguration {
 	b.Image = &value
+	return b
+}
+
+// WithTests sets the Tests field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tests field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithTests(value *TestFiguresApplyConfiguration) *GateStatusApplyConfiguration {
+	b.Tests = value
 	return b
 }
 

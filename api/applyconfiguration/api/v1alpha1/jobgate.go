@@ -26,6 +26,11 @@ type JobGateApplyConfiguration struct {
 	WorkingDir *string `json:"workingDir,omitempty"`
 	// scratch is a directory that the test may write to: an empty volume, the only writable place.
 	Scratch *string `json:"scratch,omitempty"`
+	// junit is where the test leaves its reports, in the XML of JUnit: a pattern of file names in scratch, as *.xml or
+	// reports/*.xml. They are read when the test has ended, and all of them have to be readable.
+	JUnit *string `json:"junit,omitempty"`
+	// tolerance for tests that fail; without it none may.
+	Tolerance *ToleranceApplyConfiguration `json:"tolerance,omitempty"`
 }
 
 // JobGateApplyConfiguration constructs a declarative configuration of the JobGate type for use with
@@ -96,5 +101,21 @@ func (b *JobGateApplyConfiguration) WithWorkingDir(value string) *JobGateApplyCo
 // If called multiple times, the Scratch field is set to the value of the last call.
 func (b *JobGateApplyConfiguration) WithScratch(value string) *JobGateApplyConfiguration {
 	b.Scratch = &value
+	return b
+}
+
+// WithJUnit sets the JUnit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the JUnit field is set to the value of the last call.
+func (b *JobGateApplyConfiguration) WithJUnit(value string) *JobGateApplyConfiguration {
+	b.JUnit = &value
+	return b
+}
+
+// WithTolerance sets the Tolerance field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tolerance field is set to the value of the last call.
+func (b *JobGateApplyConfiguration) WithTolerance(value *ToleranceApplyConfiguration) *JobGateApplyConfiguration {
+	b.Tolerance = value
 	return b
 }
