@@ -153,6 +153,7 @@ stop_version_3() {
   fi
   [[ $("$kubectl" get promotion checkout-3 -n shop -o 'jsonpath={.status.outcome}') == Failed ]] || fail 'the promotion of version 3 is not Failed'
   say "$("$kubectl" get promotion checkout-3 -n shop -o 'jsonpath={.status.message}')"
+  show "$plugin" get promotion checkout-3 -n shop
   "$kubectl" rollout status -n shop-test deployment/checkout-api --timeout=60s >/dev/null
   runs shop-test v2
   runs shop-prod v2

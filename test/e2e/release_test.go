@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,7 +84,17 @@ func (s *team) checkRecord(r v1alpha1.ReleaseRecord) {
 	}
 }
 
-func (s *team) stopVersion3() { s.stops("checkout-3", "v3", "gate functional") }
+// stopVersion3 checks that the reports tell why.
+func (s *team) stopVersion3() {
+	s.stops("checkout-3", "v3", "gate functional (Functional) failed: a refund of two thirds is rounded up did not pass, and all that match a refund.* have to")
+	wrong, right := s.gate("checkout-3", "functional").Tests, s.gate("checkout-2", "functional").Tests
+	if wrong.Failed == nil || *wrong.Failed != 1 || *wrong.Passed != 8 || len(wrong.Failures) != 1 || !strings.Contains(wrong.Failures[0].Message, "want 667") {
+		s.t.Errorf("the reports of version 3 say %+v", wrong)
+	}
+	if right.Passed == nil || *right.Passed != 9 || *right.Failed != 0 || *right.Reports != 1 {
+		s.t.Errorf("the reports of version 2 say %+v", right)
+	}
+}
 
 // stopVersion4 checks that the figures tell why: right answers, and too late.
 func (s *team) stopVersion4() {
@@ -104,14 +115,24 @@ func (s *team) stopVersion4() {
 	}
 }
 
-// load is what the stress gate in test measured.
-func (s *team) load(name string) v1alpha1.LoadFigures {
+// gate is how a gate in test stands for a promotion.
+func (s *team) gate(name, gate string) v1alpha1.GateStatus {
 	s.t.Helper()
 	p := &v1alpha1.Promotion{}
 	if err := s.admin.Get(s.t.Context(), client.ObjectKey{Namespace: s.name, Name: name}, p); err != nil {
 		s.t.Fatal(err)
 	}
-	gate := p.Status.Environments[1].Gates[1]
+	i := slices.IndexFunc(p.Status.Environments[1].Gates, func(g v1alpha1.GateStatus) bool { return g.Name == gate })
+	if i < 0 {
+		s.t.Fatalf("%s ran no gate %s", name, gate)
+	}
+	return p.Status.Environments[1].Gates[i]
+}
+
+// load is what the stress gate in test measured.
+func (s *team) load(name string) v1alpha1.LoadFigures {
+	s.t.Helper()
+	gate := s.gate(name, "stress")
 	if gate.Load.Requests == nil || gate.Load.P99Microseconds == nil || gate.Image == "" {
 		s.t.Fatalf("%s has no figures: %s %s", name, gate.State, gate.Message)
 	}
