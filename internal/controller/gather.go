@@ -59,7 +59,7 @@ func (g *Gatherer) Promotion(ctx context.Context, p *v1alpha1.Promotion) (promot
 	if snapshot.Generator, err = g.generator(ctx); err != nil {
 		return snapshot, err
 	}
-	if err = g.sites(ctx, &snapshot); err != nil {
+	if err := g.sites(ctx, &snapshot); err != nil {
 		return snapshot, err
 	}
 	snapshot.Templates, err = g.templates(ctx, &snapshot)

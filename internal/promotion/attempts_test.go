@@ -77,7 +77,8 @@ func TestAHeldGateIsRepeatedByAPerson(t *testing.T) {
 		t.Errorf("message %q does not say %q", got, want)
 	}
 	for _, wish := range []string{"test/functional/2", "test/functional", "prod/functional/1", "test/other/1"} {
-		if w.askRepeat(wish).run(); w.attempts() != "1 Inconclusive" {
+		w.askRepeat(wish).run()
+		if w.attempts() != "1 Inconclusive" {
 			t.Errorf("%q is another attempt's", wish)
 		}
 	}

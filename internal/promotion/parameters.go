@@ -88,39 +88,43 @@ func describe(parameter v1alpha1.TemplateParameter) string {
 }
 
 var (
-	digits   = regexp.MustCompile(`^(0|[1-9][0-9]{0,9})$`)
-	duration = regexp.MustCompile(`^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,7}s)?$`)
+	digits   = regexp.MustCompile(`^(0|[1-9]\d{0,9})$`)
+	duration = regexp.MustCompile(`^(\d{1,3}h)?(\d{1,5}m)?(\d{1,7}s)?$`)
 )
 
 // parse reads a value of a parameter, within its bounds.
 func parse(parameter v1alpha1.TemplateParameter, text string) (argument, error) {
-	wrong := fmt.Errorf("parameter %s is %q: write %s", parameter.Name, v1alpha1.Clip(text, 64), describe(parameter))
-	value := argument{text: text}
+	value, understood := argument{text: text}, true
 	switch parameter.Type {
 	case v1alpha1.StringParameter:
-		if len(parameter.AllowedValues) > 0 && !slices.Contains(parameter.AllowedValues, text) {
-			return value, wrong
-		}
-		return value, nil
+		understood = len(parameter.AllowedValues) == 0 || slices.Contains(parameter.AllowedValues, text)
 	case v1alpha1.IntegerParameter:
-		number, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || !digits.MatchString(text) {
-			return value, wrong
-		}
-		value.number = number
+		value.number, understood = whole(text)
 	case v1alpha1.DurationParameter:
-		length, err := time.ParseDuration(text)
-		if err != nil || !duration.MatchString(text) {
-			return value, wrong
-		}
-		value.number = int64(length / time.Second)
+		value.number, understood = wholeSeconds(text)
 	default:
 		return value, fmt.Errorf("parameter %s is of the type %s, which this operator does not know: upgrade it", parameter.Name, parameter.Type)
 	}
-	if parameter.Minimum != nil && value.number < *parameter.Minimum || parameter.Maximum != nil && value.number > *parameter.Maximum {
-		return value, wrong
+	if !understood || !within(parameter, value.number) {
+		return value, fmt.Errorf("parameter %s is %q: write %s", parameter.Name, v1alpha1.Clip(text, 64), describe(parameter))
 	}
 	return value, nil
+}
+
+func whole(text string) (int64, bool) {
+	number, err := strconv.ParseInt(text, 10, 64)
+	return number, err == nil && digits.MatchString(text)
+}
+
+func wholeSeconds(text string) (int64, bool) {
+	length, err := time.ParseDuration(text)
+	return int64(length / time.Second), err == nil && duration.MatchString(text)
+}
+
+// within says whether a number lies in the bounds of a parameter, if it has any.
+func within(parameter v1alpha1.TemplateParameter, number int64) bool {
+	tooSmall := parameter.Minimum != nil && number < *parameter.Minimum
+	return !tooSmall && (parameter.Maximum == nil || number <= *parameter.Maximum)
 }
 
 // number is one number of a gate, with the bounds that the schema sets for it; nil where the gate does not hold it.
