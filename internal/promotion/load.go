@@ -78,9 +78,8 @@ func (v *visit) specHash(gate v1alpha1.Gate) string {
 // measured is compared with its limits.
 func (v *visit) judged(gate declaredGate, run Run) Run {
 	run = v.genuine(gate, run)
-	if HasReports(gate.Gate) && run.ExitCode != nil && (run.State == RunPassed || run.State == RunFailed) {
-		run.State, run.Message = JudgeTests(gate.Job, *run.ExitCode, run.Tests)
-		return run
+	if HasReports(gate.Gate) {
+		return judgedByReports(gate.Job, run)
 	}
 	if !IsLoad(gate.Gate) || run.State != RunPassed {
 		return run
@@ -97,6 +96,19 @@ func (v *visit) judged(gate declaredGate, run Run) Run {
 		if note != "" {
 			run.Message += "; " + note
 		}
+	}
+	return run
+}
+
+// judgedByReports judges what a test with reports left. One that completed passes by its reports alone: without a pod that
+// tells of them nobody knows what they say.
+func judgedByReports(job v1alpha1.JobGate, run Run) Run {
+	switch {
+	case run.State != RunPassed && run.State != RunFailed:
+	case run.ExitCode != nil:
+		run.State, run.Message = JudgeTests(job, *run.ExitCode, run.Tests)
+	case run.State == RunPassed:
+		run.State, run.Message = RunInconclusive, "its Job completed, and no pod is left that tells of its reports"
 	}
 	return run
 }

@@ -104,6 +104,9 @@ func TestGatesWithReports(t *testing.T) {
 		"within the tolerance": {ended(1, ran(180, 2, 3)), v1alpha1.GatePassed, "180 passed, 2 failed, 3 skipped; at most 2 may fail"},
 		"beyond it":            {ended(1, ran(180, 3, 3)), v1alpha1.GateFailed, "3 of 183 tests failed, at most 2 may (cart.f0: want 667)"},
 		"no report":            {ended(0, nil), v1alpha1.GateFailed, "it left no summary of reports"},
+		"its pod is gone": {func(run *promotion.Run) {
+			run.Load, run.ExitCode, run.Tests, run.State, run.Message = nil, nil, nil, promotion.RunPassed, "exit code 0"
+		}, v1alpha1.GateInconclusive, "no pod is left that tells of its reports"},
 		"it was ended by the kubelet": {func(run *promotion.Run) {
 			run.Load, run.State, run.Message, run.Tests = nil, promotion.RunFailed, "did not end within 600 s", ran(180, 0, 0)
 		}, v1alpha1.GateFailed, "did not end within 600 s"},
