@@ -57,7 +57,7 @@ func TestAnOverrideInTheSecondInWhichAPromotionEntered(t *testing.T) {
 	w := atWork(t, v1alpha1.StateVerifying)
 	site := w.sites["shop-prod"]
 	w.byHand(site, Image("api", "v9").Reference())
-	w.now = w.at("checkout-v2", "prod").StartTime.Time.Add(-time.Second)
+	w.now = w.at("checkout-v2", "prod").StartTime.Add(-time.Second)
 	w.sealed(site, Release("v9")...)
 	if entered := w.at("checkout-v2", "prod").StartTime; !entered.Time.Equal(w.now) {
 		t.Fatalf("it entered at %s, and it is %s", entered, w.now)

@@ -94,7 +94,8 @@ var (
 
 // parse reads a value of a parameter, within its bounds.
 func parse(parameter v1alpha1.TemplateParameter, text string) (argument, error) {
-	value, understood := argument{text: text}, true
+	value := argument{text: text}
+	var understood bool
 	switch parameter.Type {
 	case v1alpha1.StringParameter:
 		understood = len(parameter.AllowedValues) == 0 || slices.Contains(parameter.AllowedValues, text)
