@@ -21,7 +21,7 @@ var apiVersions = map[string]string{
 	"Job": "batch/v1", "CronJob": "batch/v1",
 	"CustomResourceDefinition":         "apiextensions.k8s.io/v1",
 	"ValidatingAdmissionPolicyBinding": "admissionregistration.k8s.io/v1",
-	"DeliveryPipeline":                 sluiceVersion, "Environment": sluiceVersion, "Promotion": sluiceVersion,
+	"DeliveryPipeline":                 sluiceVersion, "Environment": sluiceVersion, "GateTemplate": sluiceVersion, "Promotion": sluiceVersion,
 	"Approval": sluiceVersion, "ReleaseRecord": sluiceVersion,
 }
 
