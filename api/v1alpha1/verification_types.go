@@ -93,6 +93,10 @@ type GateStatus struct {
 	// +optional
 	Tests TestFigures `json:"tests,omitzero"`
 
+	// metric holds what a metric gate saw.
+	// +optional
+	Metric MetricFigures `json:"metric,omitzero"`
+
 	// load holds the figures of a load gate.
 	// +optional
 	Load LoadFigures `json:"load,omitzero"`

@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/clock"
 	"github.com/sluice-dev/sluice/internal/delivery"
+	"github.com/sluice-dev/sluice/internal/metric"
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
@@ -87,6 +88,9 @@ func (r *PromotionReconciler) decide(ctx context.Context, snapshot promotion.Sna
 		}
 		if asked := plan.Questions.Mirrored; len(asked) > 0 {
 			snapshot.Mirrored = r.Images.Mirrored(ctx, asked, snapshot.Promotion, snapshot.Pipeline)
+		}
+		if asked := plan.Questions.Expressions; len(asked) > 0 {
+			snapshot.Expressions = metric.Problems(asked)
 		}
 		plan = promotion.Decide(snapshot)
 	}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -22,22 +23,20 @@ func SecretName(pipeline string) string {
 // Check says whether a gate asks for something that a gate of this pipeline, given as namespace/name, may not have, and
 // what to write instead.
 func Check(gate v1alpha1.Gate, pipeline string) error {
-	if gate.Job.Image == "" && !promotion.IsLoad(gate) {
-		return fmt.Errorf("gate %q has neither job nor load: this version runs nothing else in an environment", gate.Name)
+	if gate.Job.Image == "" && !promotion.IsLoad(gate) && !promotion.IsMetric(gate) {
+		return fmt.Errorf("gate %q has none of job, load and metric: this version runs nothing else in an environment", gate.Name)
 	}
 	for _, variable := range gate.Job.Env {
 		if err := checkSecret(gate.Name, variable.Name, variable.SecretKeyRef, pipeline); err != nil {
 			return err
 		}
 	}
-	for _, target := range gate.Load.Targets {
-		for _, header := range target.Headers {
-			if err := checkSecret(gate.Name, "header "+header.Name, header.SecretKeyRef, pipeline); err != nil {
-				return err
-			}
+	for _, secret := range slices.Concat(loadSecrets(gate.Load), metricSecrets(gate.Metric)) {
+		if err := checkSecret(gate.Name, secret.what, secret.ref, pipeline); err != nil {
+			return err
 		}
 	}
-	if size := len(loadSpec(gate.Load)); size > maxLoadSpec {
+	if size := len(encode(loadSpec(gate.Load))); size > maxLoadSpec {
 		return fmt.Errorf("gate %q has a load of %d bytes, and a variable of a container holds %d: "+
 			"shorten bodies and headers, or divide the load among several gates", gate.Name, size, maxLoadSpec)
 	}

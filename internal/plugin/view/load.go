@@ -11,11 +11,11 @@ import (
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
-// measures says whether a Job leaves something for the operator to judge: that of a load gate, or of a test with reports.
+// measures says whether a Job leaves something for the operator to judge: that of a gate that measures, or of a test with reports.
 func measures(job *batchv1.Job) bool {
 	pod := job.Spec.Template.Spec
 	return slices.ContainsFunc(slices.Concat(pod.Containers, pod.InitContainers), func(c corev1.Container) bool {
-		return c.Name == "load" || c.Name == "runner"
+		return c.Name == "load" || c.Name == "metric" || c.Name == "runner"
 	})
 }
 

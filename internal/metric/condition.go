@@ -1,0 +1,87 @@
+package metric
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
+
+	"github.com/sluice-dev/sluice/internal/metric/result"
+)
+
+const (
+	// costLimit bounds the evaluation of a condition, in CEL's units: far more than looking at each of maxSeries takes.
+	costLimit = 1_000_000
+	// The names by which a condition knows a sample.
+	oneName, allName = "result", "results"
+)
+
+var errNoResult = errors.New("it looks at neither result nor results, and could never fail")
+
+// Condition is a CEL expression over one sample.
+type Condition struct {
+	program cel.Program
+	// single says that it looks at result: the one number of a sample.
+	single bool
+}
+
+// NewCondition reads an expression: over result, the number of a sample with one series, or results, those of all series.
+func NewCondition(expression string) (*Condition, error) {
+	env, err := cel.NewEnv(cel.Variable(oneName, cel.DoubleType), cel.Variable(allName, cel.ListType(cel.DoubleType)), cel.CrossTypeNumericComparisons(true))
+	if err != nil {
+		return nil, err
+	}
+	compiled, issues := env.Compile(expression)
+	if issues.Err() != nil {
+		return nil, issues.Err()
+	}
+	if !compiled.OutputType().IsExactType(cel.BoolType) {
+		return nil, fmt.Errorf("it says %s, and has to say true or false", compiled.OutputType())
+	}
+	single, several := mentions(compiled, oneName), mentions(compiled, allName)
+	if !single && !several {
+		return nil, errNoResult
+	}
+	program, err := env.Program(compiled, cel.CostLimit(costLimit))
+	return &Condition{program: program, single: single}, err
+}
+
+// mentions says whether an expression looks at a variable.
+func mentions(compiled *cel.Ast, name string) bool {
+	return len(ast.MatchDescendants(ast.NavigateAST(compiled.NativeRep()), func(e ast.NavigableExpr) bool {
+		return e.Kind() == ast.IdentKind && e.AsIdent() == name
+	})) > 0
+}
+
+// Holds says whether a sample keeps the condition. An error means that the sample is no number that it could be about.
+func (c *Condition) Holds(numbers []float64) (bool, error) {
+	given := map[string]any{allName: numbers}
+	if c.single {
+		if len(numbers) != 1 {
+			return false, fmt.Errorf("the query returned %d series, and result is the number of one: aggregate them, or write a condition on results", len(numbers))
+		}
+		given[oneName] = numbers[0]
+	}
+	verdict, _, err := c.program.Eval(given)
+	if err != nil {
+		return false, fmt.Errorf("passIf cannot be evaluated: %w", err)
+	}
+	holds, ok := verdict.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("passIf says %v", verdict)
+	}
+	return holds, nil
+}
+
+// Problems says of each expression why it is no condition; nothing where it is one.
+func Problems(expressions []string) map[string]string {
+	problems := make(map[string]string, len(expressions))
+	for _, expression := range expressions {
+		problems[expression] = ""
+		if _, err := NewCondition(expression); err != nil {
+			problems[expression] = result.OneLine(err.Error(), result.MaxText)
+		}
+	}
+	return problems
+}
