@@ -22,7 +22,7 @@ type MetricGate struct {
 	// +kubebuilder:validation:Maximum=3600
 	IntervalSeconds int32 `json:"intervalSeconds,omitempty"`
 
-	// samples to take: with the interval they say how long the gate takes.
+	// samples to take: times intervalSeconds they say how long the gate takes.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
@@ -81,7 +81,8 @@ type PrometheusServer struct {
 	// +optional
 	ClientKey SecretKeyReference `json:"clientKey,omitzero"`
 
-	// requestTimeoutSeconds bounds one request; default 10. What is not answered by then is a missing sample.
+	// requestTimeoutSeconds bounds one request; default 10, and never more than intervalSeconds. What is not answered by then is a
+	// missing sample.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=300

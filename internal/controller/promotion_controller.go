@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -90,7 +91,12 @@ func (r *PromotionReconciler) decide(ctx context.Context, snapshot promotion.Sna
 			snapshot.Mirrored = r.Images.Mirrored(ctx, asked, snapshot.Promotion, snapshot.Pipeline)
 		}
 		if asked := plan.Questions.Expressions; len(asked) > 0 {
-			snapshot.Expressions = metric.Problems(asked)
+			answers := maps.Clone(snapshot.Expressions)
+			if answers == nil {
+				answers = map[string]string{}
+			}
+			maps.Copy(answers, metric.Problems(asked))
+			snapshot.Expressions = answers
 		}
 		plan = promotion.Decide(snapshot)
 	}

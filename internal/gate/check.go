@@ -27,12 +27,12 @@ func Check(gate v1alpha1.Gate, pipeline string) error {
 		return fmt.Errorf("gate %q has none of job, load and metric: this version runs nothing else in an environment", gate.Name)
 	}
 	for _, variable := range gate.Job.Env {
-		if err := checkSecret(gate.Name, variable.Name, variable.SecretKeyRef, pipeline); err != nil {
+		if err := checkSecret(gate.Name, ownSecret{what: variable.Name, field: "secretKeyRef", ref: variable.SecretKeyRef}, pipeline); err != nil {
 			return err
 		}
 	}
 	for _, secret := range slices.Concat(loadSecrets(gate.Load), metricSecrets(gate.Metric)) {
-		if err := checkSecret(gate.Name, secret.what, secret.ref, pipeline); err != nil {
+		if err := checkSecret(gate.Name, secret, pipeline); err != nil {
 			return err
 		}
 	}
@@ -44,12 +44,12 @@ func Check(gate v1alpha1.Gate, pipeline string) error {
 }
 
 // checkSecret says whether something is taken from another Secret than the one that gates of the pipeline may read.
-func checkSecret(gate, what string, ref v1alpha1.SecretKeyReference, pipeline string) error {
+func checkSecret(gate string, secret ownSecret, pipeline string) error {
 	allowed := SecretName(pipeline)
-	if ref.Name == "" || ref.Name == allowed {
+	if secret.missing() || secret.ref.Name == allowed {
 		return nil
 	}
 	return fmt.Errorf("gate %q takes %s from the Secret %q, but gates of pipeline %s may read the Secret %q only: "+
-		"put the key into a Secret of that name in the environment's namespace, and write secretKeyRef: {name: %s, key: %s}",
-		gate, what, ref.Name, pipeline, allowed, allowed, ref.Key)
+		"put the key into a Secret of that name in the environment's namespace, and write %s: {name: %s, key: %s}",
+		gate, secret.what, secret.ref.Name, pipeline, allowed, secret.field, allowed, secret.ref.Key)
 }

@@ -52,7 +52,7 @@ func loadSecrets(gate v1alpha1.LoadGate) []ownSecret {
 	var secrets []ownSecret
 	for t := range gate.Targets {
 		for h, header := range gate.Targets[t].Headers {
-			secrets = append(secrets, ownSecret{secretName(t, h), "header " + header.Name, header.SecretKeyRef})
+			secrets = append(secrets, ownSecret{secretName(t, h), "header " + header.Name, "secretKeyRef", header.SecretKeyRef})
 		}
 	}
 	return slices.DeleteFunc(secrets, ownSecret.missing)

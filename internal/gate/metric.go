@@ -14,9 +14,9 @@ import (
 // metricSecrets are what a Prometheus wants to see.
 func metricSecrets(gate v1alpha1.MetricGate) []ownSecret {
 	return slices.DeleteFunc([]ownSecret{
-		{result.TokenVariable, "bearerToken", gate.Prometheus.BearerToken},
-		{result.CertificateVariable, "clientCertificate", gate.Prometheus.ClientCertificate},
-		{result.KeyVariable, "clientKey", gate.Prometheus.ClientKey},
+		{result.TokenVariable, "bearerToken", "bearerToken", gate.Prometheus.BearerToken},
+		{result.CertificateVariable, "clientCertificate", "clientCertificate", gate.Prometheus.ClientCertificate},
+		{result.KeyVariable, "clientKey", "clientKey", gate.Prometheus.ClientKey},
 	}, ownSecret.missing)
 }
 

@@ -23,10 +23,10 @@ const (
 // ownVariable holds the gate of a program as JSON.
 func ownVariable(program string) string { return "SLUICE_" + strings.ToUpper(program) }
 
-// ownSecret is a variable that the kubelet fills from the Secret of the gate. What says which field names it.
+// ownSecret is a variable that the kubelet fills from the Secret of the gate: what, for people, and the field that names it.
 type ownSecret struct {
-	variable, what string
-	ref            v1alpha1.SecretKeyReference
+	variable, what, field string
+	ref                   v1alpha1.SecretKeyReference
 }
 
 func (s ownSecret) missing() bool { return s.ref.Name == "" }

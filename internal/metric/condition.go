@@ -3,6 +3,8 @@ package metric
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"sync"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
@@ -17,6 +19,14 @@ const (
 	oneName, allName = "result", "results"
 )
 
+// environment is what a condition may be about. To compare with 1 is to compare with 1.0.
+var environment = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(cel.Variable(oneName, cel.DoubleType), cel.Variable(allName, cel.ListType(cel.DoubleType)), cel.CrossTypeNumericComparisons(true))
+})
+
+// mixed is how CEL says that a result meets a whole number where it has to be another: with == and in sums.
+var mixed = regexp.MustCompile(`\((double, int|int, double)\)`)
+
 var errNoResult = errors.New("it looks at neither result nor results, and could never fail")
 
 // Condition is a CEL expression over one sample.
@@ -28,13 +38,16 @@ type Condition struct {
 
 // NewCondition reads an expression: over result, the number of a sample with one series, or results, those of all series.
 func NewCondition(expression string) (*Condition, error) {
-	env, err := cel.NewEnv(cel.Variable(oneName, cel.DoubleType), cel.Variable(allName, cel.ListType(cel.DoubleType)), cel.CrossTypeNumericComparisons(true))
+	env, err := environment()
 	if err != nil {
 		return nil, err
 	}
 	compiled, issues := env.Compile(expression)
-	if issues.Err() != nil {
-		return nil, issues.Err()
+	if err := issues.Err(); err != nil {
+		if mixed.MatchString(err.Error()) {
+			return nil, fmt.Errorf("%w; results are numbers with a point: write 100.0 where you mean 100", err)
+		}
+		return nil, err
 	}
 	if !compiled.OutputType().IsExactType(cel.BoolType) {
 		return nil, fmt.Errorf("it says %s, and has to say true or false", compiled.OutputType())

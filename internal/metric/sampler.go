@@ -60,8 +60,12 @@ func (s *Sampler) Run(ctx context.Context) (*v1alpha1.MetricFigures, error) {
 	}
 	seen := newTally(query)
 	interval := time.Duration(cmp.Or(s.Gate.IntervalSeconds, promotion.DefaultInterval)) * time.Second
+	server.timeout = min(server.timeout, interval)
+	due := s.Clock.Now()
 	for range s.Gate.Samples {
-		if err := s.pause(ctx, interval); err != nil {
+		// Samples are due at fixed times, so that slow answers do not add up.
+		due = due.Add(interval)
+		if err := s.pause(ctx, due.Sub(s.Clock.Now())); err != nil {
 			return nil, fmt.Errorf("stopped after %d of %d samples: %w", seen.samples, s.Gate.Samples, err)
 		}
 		numbers, err := server.ask(ctx, query, s.Clock.Now())

@@ -53,7 +53,7 @@ func JudgeMetric(gate v1alpha1.MetricGate, f v1alpha1.MetricFigures) (RunState, 
 		if gate.MaxConsecutiveFailed > 0 {
 			allowed += fmt.Sprintf(", and %d one after another", gate.MaxConsecutiveFailed)
 		}
-		return RunFailed, fmt.Sprintf("%d of %d samples failed, %s: result %s, passes while %s", failed, seen, allowed, f.LastFailed, gate.PassIf)
+		return RunFailed, fmt.Sprintf("%d of %d samples failed, %s: result %s, passes while %s", failed, samples, allowed, f.LastFailed, gate.PassIf)
 	case seen < MinimumSamples(gate):
 		text := fmt.Sprintf("only %d of %d samples brought a number, and %d have to", seen, gate.Samples, MinimumSamples(gate))
 		if f.MissingReason != "" {
@@ -61,7 +61,11 @@ func JudgeMetric(gate v1alpha1.MetricGate, f v1alpha1.MetricFigures) (RunState, 
 		}
 		return RunInconclusive, text
 	}
-	text := fmt.Sprintf("%d of %d samples passed: %s", seen-failed, seen, gate.PassIf)
+	text := fmt.Sprintf("%d of %d samples passed", seen-failed, samples)
+	if missing > 0 {
+		text += fmt.Sprintf(", %d missing", missing)
+	}
+	text += ": " + gate.PassIf
 	if f.Minimum != "" && f.Minimum == f.Maximum {
 		text += ", always " + f.Minimum
 	} else if f.Minimum != "" {

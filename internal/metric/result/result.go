@@ -21,11 +21,12 @@ const (
 	maxNumber = 32
 )
 
-// The variables in which a pod gets what a server wants to see.
+// The variables in which a pod gets what a server wants to see. They do not begin with SLUICE_, so that no query or URL can
+// take them in.
 const (
-	TokenVariable       = "SLUICE_METRIC_TOKEN"
-	CertificateVariable = "SLUICE_METRIC_CERTIFICATE"
-	KeyVariable         = "SLUICE_METRIC_KEY"
+	TokenVariable       = "PROMETHEUS_TOKEN"
+	CertificateVariable = "PROMETHEUS_CERTIFICATE"
+	KeyVariable         = "PROMETHEUS_KEY"
 )
 
 // MaxMessage is how many bytes of a message the kubelet takes.
@@ -59,7 +60,7 @@ func Decode(text string) (*v1alpha1.MetricFigures, error) {
 			return nil, errors.New("it is no result of a metric gate: a count is missing, or below zero")
 		}
 	}
-	if *f.Failed+*f.Missing > *f.Samples || *f.ConsecutiveFailed > *f.Failed {
+	if int64(*f.Failed)+int64(*f.Missing) > int64(*f.Samples) || *f.ConsecutiveFailed > *f.Failed {
 		return nil, fmt.Errorf("it is no result of a metric gate: %d samples, %d failed, %d missing", *f.Samples, *f.Failed, *f.Missing)
 	}
 	for _, t := range []struct {
