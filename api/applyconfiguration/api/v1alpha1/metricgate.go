@@ -14,7 +14,7 @@ type MetricGateApplyConfiguration struct {
 	Query *string `json:"query,omitempty"`
 	// intervalSeconds between two samples; the first is taken after one interval. Default 15.
 	IntervalSeconds *int32 `json:"intervalSeconds,omitempty"`
-	// samples to take: with the interval they say how long the gate takes.
+	// samples to take: times intervalSeconds they say how long the gate takes.
 	Samples *int32 `json:"samples,omitempty"`
 	// minimumSamples that have to bring a number, else the gate is Inconclusive; default all samples.
 	MinimumSamples *int32 `json:"minimumSamples,omitempty"`

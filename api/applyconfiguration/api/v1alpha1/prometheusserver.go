@@ -17,7 +17,8 @@ type PrometheusServerApplyConfiguration struct {
 	ClientCertificate *SecretKeyReferenceApplyConfiguration `json:"clientCertificate,omitempty"`
 	// clientKey of the certificate, as PEM; from the same Secret.
 	ClientKey *SecretKeyReferenceApplyConfiguration `json:"clientKey,omitempty"`
-	// requestTimeoutSeconds bounds one request; default 10. What is not answered by then is a missing sample.
+	// requestTimeoutSeconds bounds one request; default 10, and never more than intervalSeconds. What is not answered by then is a
+	// missing sample.
 	RequestTimeoutSeconds *int32 `json:"requestTimeoutSeconds,omitempty"`
 }
 
