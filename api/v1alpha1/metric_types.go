@@ -62,7 +62,7 @@ type PrometheusServer struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@]+(/[^?#]*)?$')",message="write http://host:9090 or https://host/path, without a user, a query and a fragment; a token goes into bearerToken"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/?#@\\\\s]+(/[^?#\\\\s]*)?$')",message="write http://host:9090 or https://host/path, without a user, a query and a fragment; a token goes into bearerToken"
 	URL string `json:"url,omitempty"`
 
 	// tls says how its certificate is verified.
