@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/types"
 
 	"github.com/sluice-dev/sluice/internal/metric/result"
 )
@@ -28,6 +29,11 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 var mixed = regexp.MustCompile(`\((double, int|int, double)\)`)
 
 var errNoResult = errors.New("it looks at neither result nor results, and could never fail")
+
+// unknown is a sample of which nothing is known yet.
+var unknown = sync.OnceValues(func() (cel.PartialActivation, error) {
+	return cel.PartialVars(map[string]any{}, cel.AttributePattern(oneName), cel.AttributePattern(allName))
+})
 
 // Condition is a CEL expression over one sample.
 type Condition struct {
@@ -56,6 +62,9 @@ func NewCondition(expression string) (*Condition, error) {
 	if !single && !several {
 		return nil, errNoResult
 	}
+	if err := open(env, compiled); err != nil {
+		return nil, err
+	}
 	program, err := env.Program(compiled, cel.CostLimit(costLimit))
 	return &Condition{program: program, single: single}, err
 }
@@ -63,8 +72,46 @@ func NewCondition(expression string) (*Condition, error) {
 // mentions says whether an expression looks at a variable.
 func mentions(compiled *cel.Ast, name string) bool {
 	return len(ast.MatchDescendants(ast.NavigateAST(compiled.NativeRep()), func(e ast.NavigableExpr) bool {
-		return e.Kind() == ast.IdentKind && e.AsIdent() == name
+		return e.Kind() == ast.IdentKind && e.AsIdent() == name && !shadowed(e, name)
 	})) > 0
+}
+
+// shadowed says whether a name stands for what a macro goes through, as in results.all(result, result < 0.01).
+func shadowed(e ast.NavigableExpr, name string) bool {
+	for {
+		parent, ok := e.Parent()
+		if !ok {
+			return false
+		}
+		if parent.Kind() == ast.ComprehensionKind {
+			over := parent.AsComprehension()
+			if (over.IterVar() == name || over.IterVar2() == name) && over.IterRange().ID() != e.ID() {
+				return true
+			}
+		}
+		e = parent
+	}
+}
+
+// open says why a sample cannot decide an expression: what is true or false before anything is known, such as
+// result < 0.01 || true, is no condition.
+func open(env *cel.Env, compiled *cel.Ast) error {
+	nothing, err := unknown()
+	if err != nil {
+		return err
+	}
+	program, err := env.Program(compiled, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptPartialEval))
+	if err != nil {
+		return err
+	}
+	verdict, _, err := program.Eval(nothing)
+	switch {
+	case err != nil:
+		return fmt.Errorf("it cannot be evaluated, whatever the sample is: %w", err)
+	case !types.IsUnknown(verdict):
+		return fmt.Errorf("it is always %v, whatever the sample is", verdict)
+	}
+	return nil
 }
 
 // Holds says whether a sample keeps the condition. An error means that the sample is no number that it could be about.
