@@ -188,6 +188,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TestFiguresApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Tolerance"):
 		return &apiv1alpha1.ToleranceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookFigures"):
+		return &apiv1alpha1.WebhookFiguresApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookGate"):
+		return &apiv1alpha1.WebhookGateApplyConfiguration{}
 
 	}
 	return nil

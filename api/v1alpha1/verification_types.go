@@ -97,6 +97,10 @@ type GateStatus struct {
 	// +optional
 	Metric MetricFigures `json:"metric,omitzero"`
 
+	// webhook holds what a webhook gate was told.
+	// +optional
+	Webhook WebhookFigures `json:"webhook,omitzero"`
+
 	// load holds the figures of a load gate.
 	// +optional
 	Load LoadFigures `json:"load,omitzero"`

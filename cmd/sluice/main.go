@@ -18,7 +18,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newOperatorCommand(), newLoadCommand(), newMetricCommand(), newRunnerCommand())
+	root.AddCommand(newOperatorCommand(), newLoadCommand(), newMetricCommand(), newWebhookCommand(), newRunnerCommand())
 	err := root.ExecuteContext(ctrl.SetupSignalHandler())
 	code := exitCode(1)
 	if err != nil {

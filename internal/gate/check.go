@@ -23,15 +23,15 @@ func SecretName(pipeline string) string {
 // Check says whether a gate asks for something that a gate of this pipeline, given as namespace/name, may not have, and
 // what to write instead.
 func Check(gate v1alpha1.Gate, pipeline string) error {
-	if gate.Job.Image == "" && !promotion.IsLoad(gate) && !promotion.IsMetric(gate) {
-		return fmt.Errorf("gate %q has none of job, load and metric: this version runs nothing else in an environment", gate.Name)
+	if gate.Job.Image == "" && !promotion.IsLoad(gate) && !promotion.IsMetric(gate) && !promotion.IsWebhook(gate) {
+		return fmt.Errorf("gate %q has none of job, load, metric and webhook: this version runs nothing else in an environment", gate.Name)
 	}
 	for _, variable := range gate.Job.Env {
 		if err := checkSecret(gate.Name, ownSecret{what: variable.Name, field: "secretKeyRef", ref: variable.SecretKeyRef}, pipeline); err != nil {
 			return err
 		}
 	}
-	for _, secret := range slices.Concat(loadSecrets(gate.Load), metricSecrets(gate.Metric)) {
+	for _, secret := range slices.Concat(loadSecrets(gate.Load), metricSecrets(gate.Metric), webhookSecrets(gate.Webhook)) {
 		if err := checkSecret(gate.Name, secret, pipeline); err != nil {
 			return err
 		}

@@ -49,6 +49,8 @@ func Observe(job *batchv1.Job, pods []corev1.Pod, events []corev1.Event) promoti
 		return observeLoad(run, job, pods)
 	case runs(job, metricProgram):
 		return observeMetric(run, job, pods)
+	case runs(job, webhookProgram):
+		return observeWebhook(run, job, pods)
 	case leavesReports(job):
 		return observeReports(run, pod)
 	}

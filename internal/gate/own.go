@@ -16,8 +16,9 @@ import (
 // The programs of the operator's own image that gates run. Each is a command of it (`sluice metric`), the name of the one
 // container of its pod, which tells its Job from others, and the end of the variable that holds the gate (SLUICE_METRIC).
 const (
-	loadProgram   = "load"
-	metricProgram = "metric"
+	loadProgram    = "load"
+	metricProgram  = "metric"
+	webhookProgram = "webhook"
 )
 
 // ownVariable holds the gate of a program as JSON.

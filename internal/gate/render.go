@@ -94,6 +94,8 @@ func podSpec(start promotion.StartGate, timeout int64) corev1.PodSpec {
 		container = loadContainer(start)
 	case promotion.IsMetric(start.Gate):
 		container = metricContainer(start)
+	case promotion.IsWebhook(start.Gate):
+		container = webhookContainer(start)
 	}
 	container.SecurityContext = restricted()
 	spec := corev1.PodSpec{

@@ -86,14 +86,7 @@ func (s *Sampler) pause(ctx context.Context, d time.Duration) error {
 	if s.Pause != nil {
 		return s.Pause(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return outbound.Pause(ctx, d)
 }
 
 // say is best effort: that nobody reads a line changes no sample.

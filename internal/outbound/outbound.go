@@ -3,11 +3,13 @@
 package outbound
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -42,4 +44,16 @@ func TLS(spec v1alpha1.GateTLS) (*tls.Config, error) {
 		}
 	}
 	return config, nil
+}
+
+// Pause waits for a time, or until the context is over.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -54,6 +54,8 @@ func LoadSeconds(gate v1alpha1.LoadGate) int32 {
 // GateTimeout is how many seconds one attempt of a gate may take.
 func GateTimeout(gate v1alpha1.Gate) int32 {
 	switch {
+	case IsWebhook(gate):
+		return WebhookSeconds(gate) + loadStartSeconds
 	case gate.TimeoutSeconds > 0:
 		return gate.TimeoutSeconds
 	case IsLoad(gate):
@@ -64,19 +66,24 @@ func GateTimeout(gate v1alpha1.Gate) int32 {
 	return defaultGateTimeout
 }
 
-// measures says whether a gate is measured by the operator's own program.
-func measures(gate v1alpha1.Gate) bool { return IsLoad(gate) || IsMetric(gate) }
+// measures says whether a gate is measured, or its answer fetched, by the operator's own program.
+func measures(gate v1alpha1.Gate) bool { return IsLoad(gate) || IsMetric(gate) || IsWebhook(gate) }
 
 // runsOwnImage says whether the pods of a gate run the operator's own image: to measure, or to read reports of a test.
 func runsOwnImage(gate v1alpha1.Gate) bool { return measures(gate) || HasReports(gate) }
 
 // specHash identifies a gate as it is run. That of a gate that measures covers the program that does: after an upgrade of
-// the operator it begins anew, as nobody can tell any more what the old one would have measured.
+// the operator it begins anew, as nobody can tell any more what the old one would have measured. That of a webhook covers
+// what it may call.
 func (v *visit) specHash(gate v1alpha1.Gate) string {
 	if !measures(gate) {
 		return GateHash(gate)
 	}
-	return jsonHash([]string{GateHash(gate), digestOf(v.snapshot.Generator.Image)})
+	parts := []string{GateHash(gate), digestOf(v.snapshot.Generator.Image)}
+	if IsWebhook(gate) {
+		parts = append(parts, v.webhookNetworks()...)
+	}
+	return jsonHash(parts)
 }
 
 // judged turns what was observed of an attempt into a verdict: it counts only if it is genuine, and what was measured is
@@ -91,11 +98,13 @@ func (v *visit) judged(gate declaredGate, run Run) Run {
 		return run
 	}
 	switch {
-	case IsLoad(gate.Gate) && run.Load == nil, IsMetric(gate.Gate) && run.Metric == nil:
+	case !hasResult(gate.Gate, run):
 		run.State, run.Message = RunInconclusive, "its Job ended without a result"
 	case !v.snapshot.Generator.is(run.Image):
 		run.State, run.Message = RunInconclusive, "its pods ran "+cmp.Or(run.Image, "an image that the kubelet does not name by digest")+
 			", and only results of the operator's own image count, "+v.snapshot.Generator.Image
+	case IsWebhook(gate.Gate):
+		run.State, run.Message = JudgeWebhook(*run.Webhook)
 	case IsMetric(gate.Gate):
 		run.State, run.Message = JudgeMetric(gate.Metric, *run.Metric)
 	default:
@@ -106,6 +115,17 @@ func (v *visit) judged(gate declaredGate, run Run) Run {
 		}
 	}
 	return run
+}
+
+// hasResult says whether a run of a gate that measures left a result of its kind.
+func hasResult(gate v1alpha1.Gate, run Run) bool {
+	switch {
+	case IsWebhook(gate):
+		return run.Webhook != nil
+	case IsMetric(gate):
+		return run.Metric != nil
+	}
+	return run.Load != nil
 }
 
 // Baseline is what a load gate found before.

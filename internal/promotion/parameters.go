@@ -151,6 +151,7 @@ var fields = map[v1alpha1.TemplateField]number{
 	"metric.intervalSeconds":             {func(g *v1alpha1.Gate) *int32 { return &g.Metric.IntervalSeconds }, 1, 3600},
 	"metric.minimumSamples":              {func(g *v1alpha1.Gate) *int32 { return &g.Metric.MinimumSamples }, 1, 1000},
 	"metric.maxFailed":                   {func(g *v1alpha1.Gate) *int32 { return &g.Metric.MaxFailed }, 1, 999},
+	"webhook.pollSeconds":                {func(g *v1alpha1.Gate) *int32 { return &g.Webhook.PollSeconds }, 1, 3600},
 	"metric.maxConsecutiveFailed":        {func(g *v1alpha1.Gate) *int32 { return &g.Metric.MaxConsecutiveFailed }, 1, 999},
 }
 

@@ -117,6 +117,8 @@ type StartGate struct {
 	ReleaseHash string
 	// Images under test, as they are pulled.
 	Images []v1alpha1.Image
+	// WebhookNetworks are the private networks that a webhook gate may call.
+	WebhookNetworks []string
 }
 
 // StopGate deletes the Job of an attempt that is no longer wanted.

@@ -200,6 +200,8 @@ type Run struct {
 	Tests *TestReport
 	// Metric is what a metric gate saw; nil where nothing was, and for other gates.
 	Metric *v1alpha1.MetricFigures
+	// Webhook is what a webhook gate was told; nil where nothing was, and for other gates.
+	Webhook *v1alpha1.WebhookFigures
 	// Load is what a load gate measured; nil where nothing was, and for other gates.
 	Load *v1alpha1.LoadFigures
 	// Started is when the Job started, as its controller says; nil before.

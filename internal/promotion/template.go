@@ -136,6 +136,8 @@ func sound(gate v1alpha1.Gate) error {
 		return soundLoad(gate)
 	case IsMetric(gate):
 		return soundMetric(gate)
+	case IsWebhook(gate):
+		return soundWebhook(gate)
 	}
 	return nil
 }

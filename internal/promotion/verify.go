@@ -137,15 +137,15 @@ func (v *visit) run(gate declaredGate, status *v1alpha1.GateStatus, before v1alp
 	switch {
 	case runsOwnImage(gate.Gate) && v.snapshot.Generator.Image == "":
 		status.State = v1alpha1.GateErrored
-		status.Message = "the operator does not know its own image by digest, and gates with load, metric or junit run that; start the operator from an image by digest, or with --image"
-	case gate.Job.Image != "", IsLoad(gate.Gate), IsMetric(gate.Gate):
+		status.Message = "the operator does not know its own image by digest, and gates with load, metric, webhook or junit run that; start the operator from an image by digest, or with --image"
+	case gate.Job.Image != "", measures(gate.Gate):
 		v.runJob(gate, status, before)
 		status.EarlierAttempts = v.earlierAttempts(gate, *status, before)
 	case gate.Soak.DurationSeconds > 0:
 		v.runSoak(gate, status, before)
 	default:
 		status.State = v1alpha1.GateErrored
-		status.Message = "this operator knows no kind of gate that this one names; upgrade the operator, or write job, load, metric or soak"
+		status.Message = "this operator knows no kind of gate that this one names; upgrade the operator, or write job, load, metric, webhook or soak"
 	}
 }
 
@@ -183,6 +183,9 @@ func (r Run) report(status *v1alpha1.GateStatus) {
 	}
 	if r.Metric != nil {
 		status.Metric = *r.Metric
+	}
+	if r.Webhook != nil {
+		status.Webhook = *r.Webhook
 	}
 	if r.Tests != nil {
 		status.Tests = r.Tests.Figures
@@ -252,7 +255,7 @@ func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, bef
 		Namespace: v.namespace(), Job: job, Gate: exact, Generator: v.snapshot.Generator.Image, Attempt: attempt, SpecHash: status.SpecHash,
 		KeepSeconds: int32(v.gatesTimeout().Seconds()) + keepJobSeconds,
 		Promotion:   v.reference(), Pipeline: v.pipelineKey(), Environment: v.step.Name,
-		ReleaseHash: v.status.ReleaseHash, Images: v.pulled(v.status.Images),
+		ReleaseHash: v.status.ReleaseHash, Images: v.pulled(v.status.Images), WebhookNetworks: v.webhookNetworks(),
 	})
 	v.wait(v.running(gate, job))
 }

@@ -552,6 +552,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: unmanagedImages
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.UnmanagedImages
+    - name: webhookNetworks
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.sluice-dev.sluice.api.v1alpha1.EnvironmentState
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.EnvironmentStatus
@@ -690,6 +696,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeoutSeconds
       type:
         scalar: numeric
+    - name: webhook
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.WebhookGate
 - name: com.github.sluice-dev.sluice.api.v1alpha1.GateAttempt
   map:
     fields:
@@ -785,6 +794,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tests
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.TestFigures
+    - name: webhook
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.WebhookFigures
 - name: com.github.sluice-dev.sluice.api.v1alpha1.GateTLS
   map:
     fields:
@@ -1970,6 +1982,58 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.UnmanagedImages
   scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.WebhookAnswer
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.WebhookFigures
+  map:
+    fields:
+    - name: answer
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.WebhookAnswer
+    - name: answerTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: eventID
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: receiver
+      type:
+        scalar: string
+    - name: requests
+      type:
+        scalar: numeric
+    - name: url
+      type:
+        scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.WebhookGate
+  map:
+    fields:
+    - name: headers
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadHeader
+          elementRelationship: associative
+          keys:
+          - name
+    - name: pollSeconds
+      type:
+        scalar: numeric
+    - name: requestTimeoutSeconds
+      type:
+        scalar: numeric
+    - name: signingKey
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.SecretKeyReference
+    - name: tls
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateTLS
+    - name: url
+      type:
+        scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.WorkloadsMode
   scalar: string
 - name: io.k8s.api.core.v1.ResourceClaim

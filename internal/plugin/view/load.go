@@ -15,7 +15,7 @@ import (
 func measures(job *batchv1.Job) bool {
 	pod := job.Spec.Template.Spec
 	return slices.ContainsFunc(slices.Concat(pod.Containers, pod.InitContainers), func(c corev1.Container) bool {
-		return c.Name == "load" || c.Name == "metric" || c.Name == "runner"
+		return c.Name == "load" || c.Name == "metric" || c.Name == "webhook" || c.Name == "runner"
 	})
 }
 

@@ -42,6 +42,8 @@ type GateStatusApplyConfiguration struct {
 	Tests *TestFiguresApplyConfiguration `json:"tests,omitempty"`
 	// metric holds what a metric gate saw.
 	Metric *MetricFiguresApplyConfiguration `json:"metric,omitempty"`
+	// webhook holds what a webhook gate was told.
+	Webhook *WebhookFiguresApplyConfiguration `json:"webhook,omitempty"`
 	// load holds the figures of a load gate.
 	Load *LoadFiguresApplyConfiguration `json:"load,omitempty"`
 	// specHash over the gate as it was run, 64 hexadecimal digits; of a load gate with the generator's image.
@@ -182,6 +184,14 @@ func (b *GateStatusApplyConfiguration) WithTests(value *TestFiguresApplyConfigur
 // If called multiple times, the Metric field is set to the value of the last call.
 func (b *GateStatusApplyConfiguration) WithMetric(value *MetricFiguresApplyConfiguration) *GateStatusApplyConfiguration {
 	b.Metric = value
+	return b
+}
+
+// WithWebhook sets the Webhook field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Webhook field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithWebhook(value *WebhookFiguresApplyConfiguration) *GateStatusApplyConfiguration {
+	b.Webhook = value
 	return b
 }
 
