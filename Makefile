@@ -19,7 +19,7 @@ demo: ## Bring a cluster up, install Sluice, and watch releases pass, fail, and 
 	hack/demo/demo.sh
 
 .PHONY: test
-test: lint binaries unit simulate mutants admission integration attacks policy-matrix ## Run every test that needs no node
+test: lint binaries unit simulate mutants metrics admission integration attacks policy-matrix ## Run every test that needs no node
 
 .PHONY: cluster
 cluster: ## Bring a cluster up (CLUSTER=kind|node|kwok|existing)
@@ -33,7 +33,7 @@ down: ## Take the cluster down
 
 .PHONY: unit
 unit: ## Tests that need nothing but Go
-	go test $(shell go list $(GO_PACKAGES) | grep -vE '/test/(admission|attacks|controlplane|e2e|integration|mutants|simulation)$$')
+	go test $(shell go list $(GO_PACKAGES) | grep -vE '/test/(admission|attacks|controlplane|e2e|integration|metrics|mutants|simulation)$$')
 
 .PHONY: simulate
 simulate: ## Run SEEDS=1000 random schedules of the operator against an in-memory API
@@ -62,6 +62,10 @@ policy-matrix: binaries ## Take each admission policy away in turn, and see whic
 	@out=$$(go test ./test/attacks -count=1 -v -run TestPolicyMatrix 2>&1) || { echo "$$out"; exit 1; }; \
 	  echo "$$out" | grep -E '^(sluice-|    (succeeds|fails|\.\.\.) )'; echo "$$out" | grep '^policies:' | tail -n 1
 
+.PHONY: metrics
+metrics: ## Metric gates against a real Prometheus that scrapes the sample application
+	go test ./test/metrics -count=1
+
 .PHONY: writes
 writes: binaries ## Count the operator's API writes for one promotion
 	@out=$$(go test ./test/integration -count=1 -v -run TestOnePromotionFromDevToProd 2>&1) || { echo "$$out"; exit 1; }; \
@@ -89,6 +93,7 @@ bench-load: ## The load generator beside vegeta, and how true its percentiles ar
 fuzz: ## Fuzz the core, and what reads the words of others, for FUZZTIME=1m each
 	go test ./internal/promotion -run '^$$' -fuzz FuzzDecide -fuzztime $(or $(FUZZTIME),1m)
 	go test ./internal/load/result -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),1m)
+	go test ./internal/metric/result -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),1m)
 	go test ./internal/junit -run '^$$' -fuzz FuzzAdd -fuzztime $(or $(FUZZTIME),1m)
 	go test ./internal/junit -run '^$$' -fuzz FuzzDecodeSummary -fuzztime $(or $(FUZZTIME),1m)
 

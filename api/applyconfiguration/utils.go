@@ -82,6 +82,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.GateTemplateSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GateTemplateUse"):
 		return &apiv1alpha1.GateTemplateUseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GateTLS"):
+		return &apiv1alpha1.GateTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GateVariable"):
 		return &apiv1alpha1.GateVariableApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Holder"):
@@ -112,10 +114,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LoadTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LoadThresholds"):
 		return &apiv1alpha1.LoadThresholdsApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("LoadTLS"):
-		return &apiv1alpha1.LoadTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalPipelineReference"):
 		return &apiv1alpha1.LocalPipelineReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MetricFigures"):
+		return &apiv1alpha1.MetricFiguresApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MetricGate"):
+		return &apiv1alpha1.MetricGateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObservedEnvironmentReference"):
 		return &apiv1alpha1.ObservedEnvironmentReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObservedGateTemplate"):
@@ -132,6 +136,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PipelineReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PipelineSnapshot"):
 		return &apiv1alpha1.PipelineSnapshotApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PrometheusServer"):
+		return &apiv1alpha1.PrometheusServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PromotedImage"):
 		return &apiv1alpha1.PromotedImageApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Promotion"):
@@ -182,6 +188,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TestFiguresApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Tolerance"):
 		return &apiv1alpha1.ToleranceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookFigures"):
+		return &apiv1alpha1.WebhookFiguresApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookGate"):
+		return &apiv1alpha1.WebhookGateApplyConfiguration{}
 
 	}
 	return nil

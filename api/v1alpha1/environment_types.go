@@ -144,6 +144,17 @@ type EnvironmentSpec struct {
 	// +optional
 	TeamGates TeamGates `json:"teamGates,omitempty"`
 
+	// webhookNetworks are private networks that webhook gates may call here, such as 10.20.0.0/16. Private, loopback and
+	// link-local addresses of no such network are refused: who writes a URL could else reach what only the cluster can.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=4
+	// +kubebuilder:validation:items:MaxLength=43
+	// +kubebuilder:validation:XValidation:rule="self.all(n, isCIDR(n) && cidr(n).masked() == cidr(n) && cidr(n).prefixLength() >= (cidr(n).ip().family() == 4 ? 8 : 32))",message="write networks such as 10.20.0.0/16, 10.96.12.7/32 or fd00:20::/64, without bits beyond the length, and not wider than /8 (/32 of IPv6)"
+	WebhookNetworks []string `json:"webhookNetworks,omitempty"`
+
 	// lock is Enforce (default of Test and Production), Audit, or Off (default of Development).
 	// +optional
 	Lock Lock `json:"lock,omitempty"`

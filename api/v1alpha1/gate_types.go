@@ -32,10 +32,12 @@ const (
 
 // Gate is one test that a release has to pass in an environment. Exactly one member says which kind of test;
 // an operator that finds none that it knows never passes the gate.
-// +kubebuilder:validation:XValidation:rule="[has(self.job), has(self.load), has(self.soak), has(self.templateRef)].filter(x, x).size() == 1",message="write exactly one of job, load, soak and templateRef"
+// +kubebuilder:validation:XValidation:rule="[has(self.job), has(self.load), has(self.metric), has(self.webhook), has(self.soak), has(self.templateRef)].filter(x, x).size() == 1",message="write exactly one of job, load, metric, webhook, soak and templateRef"
 // +kubebuilder:validation:XValidation:rule="!has(self.templateRef) || !(has(self.timeoutSeconds) || has(self.retries) || has(self.onInconclusive))",message="timeoutSeconds, retries and onInconclusive are the template's: leave them out"
 // +kubebuilder:validation:XValidation:rule="!has(self.soak) || !has(self.onInconclusive)",message="a soak is never inconclusive: leave onInconclusive out"
 // +kubebuilder:validation:XValidation:rule="!has(self.onInconclusive) || self.onInconclusive != 'Retry' || (has(self.retries) && self.retries > 0)",message="onInconclusive: Retry repeats up to retries: write retries: 1 or more, or leave onInconclusive out"
+// +kubebuilder:validation:XValidation:rule="!has(self.metric) || !has(self.timeoutSeconds) || self.timeoutSeconds >= self.metric.samples * (has(self.metric.intervalSeconds) ? self.metric.intervalSeconds : 15) + (has(self.metric.prometheus.requestTimeoutSeconds) ? self.metric.prometheus.requestTimeoutSeconds : 10)",message="the samples would not be taken within timeoutSeconds: leave timeoutSeconds out, or write at least samples times intervalSeconds, and requestTimeoutSeconds more"
+// +kubebuilder:validation:XValidation:rule="!has(self.webhook) || !has(self.webhook.pollSeconds) || self.webhook.pollSeconds < (has(self.timeoutSeconds) ? self.timeoutSeconds : 600)",message="the answer would never be asked for: write pollSeconds that are less than timeoutSeconds (600 where it is left out)"
 // +kubebuilder:validation:XValidation:rule="!has(self.load) || !has(self.timeoutSeconds) || self.timeoutSeconds >= (has(self.load.stages) ? self.load.stages.map(s, s.durationSeconds).sum() : 0) + (has(self.load.durationSeconds) ? self.load.durationSeconds : 0) + (has(self.load.warmUpSeconds) ? self.load.warmUpSeconds : 5) + 2 * (has(self.load.requestTimeoutSeconds) ? self.load.requestTimeoutSeconds : 10)",message="the load would not end within timeoutSeconds: leave timeoutSeconds out, or write at least warmUpSeconds, all durationSeconds and twice requestTimeoutSeconds together"
 type Gate struct {
 	// name of the gate, unique in its list.
@@ -49,7 +51,7 @@ type Gate struct {
 	// +required
 	Purpose GatePurpose `json:"purpose,omitempty"`
 
-	// timeoutSeconds bounds one attempt; default 600, and for load as long as it takes and two minutes more. An attempt that does not end by then did not pass.
+	// timeoutSeconds bounds one attempt; default 600, and for load and metric as long as it takes and two minutes more; of a webhook it is how long the answer may take. An attempt that does not end by then did not pass.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=604800
@@ -73,6 +75,14 @@ type Gate struct {
 	// load sends HTTP requests at a steady rate and judges latency and success by thresholds.
 	// +optional
 	Load LoadGate `json:"load,omitzero"`
+
+	// metric asks a Prometheus again and again, and judges its answers.
+	// +optional
+	Metric MetricGate `json:"metric,omitzero"`
+
+	// webhook asks a system of somebody else, and takes its answer.
+	// +optional
+	Webhook WebhookGate `json:"webhook,omitzero"`
 
 	// soak waits and watches: the release stays ready, restarts nothing and does not change.
 	// +optional

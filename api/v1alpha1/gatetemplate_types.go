@@ -74,7 +74,7 @@ const (
 )
 
 // TemplateField is a number of the gate that a parameter may set.
-// +kubebuilder:validation:Enum=timeoutSeconds;retries;soak.durationSeconds;load.requestsPerSecond;load.durationSeconds;load.warmUpSeconds;load.workers;load.thresholds.p50Microseconds;load.thresholds.p90Microseconds;load.thresholds.p95Microseconds;load.thresholds.p99Microseconds;load.thresholds.maxMicroseconds;load.thresholds.successBasisPoints;load.thresholds.answeredPerSecond
+// +kubebuilder:validation:Enum=timeoutSeconds;retries;soak.durationSeconds;load.requestsPerSecond;load.durationSeconds;load.warmUpSeconds;load.workers;load.thresholds.p50Microseconds;load.thresholds.p90Microseconds;load.thresholds.p95Microseconds;load.thresholds.p99Microseconds;load.thresholds.maxMicroseconds;load.thresholds.successBasisPoints;load.thresholds.answeredPerSecond;metric.samples;metric.intervalSeconds;metric.minimumSamples;metric.maxFailed;metric.maxConsecutiveFailed;webhook.pollSeconds
 type TemplateField string
 
 // TemplateParameter is one thing that differs from one use of a template to the next. Values are texts: "200", "90s".

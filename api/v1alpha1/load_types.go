@@ -57,7 +57,7 @@ type LoadGate struct {
 
 	// tls says how the certificate of an https target is verified; by default against the authorities of the generator's image.
 	// +optional
-	TLS LoadTLS `json:"tls,omitzero"`
+	TLS GateTLS `json:"tls,omitzero"`
 
 	// requestTimeoutSeconds bounds one request; default 10. What is not answered by then failed.
 	// +optional
@@ -221,15 +221,15 @@ type LoadStage struct {
 	FromPerSecond *int32 `json:"fromPerSecond,omitempty"`
 }
 
-// LoadTLS says how certificates of targets are verified.
+// GateTLS says how certificates are verified of who answers a gate.
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="!has(self.verification) || self.verification != 'Skip' || !has(self.certificateAuthorities)",message="certificateAuthorities are of no use where verification is skipped: leave one of the two out"
-type LoadTLS struct {
+type GateTLS struct {
 	// verification of the certificate: Verify (default), or Skip, which trusts whoever answers.
 	// +optional
 	Verification TLSVerification `json:"verification,omitempty"`
 
-	// certificateAuthorities to trust, as PEM, instead of those of the generator's image.
+	// certificateAuthorities to trust, as PEM, instead of those of the operator's image.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=8192

@@ -127,6 +127,8 @@ const (
 	ReasonInvalidParameters = "InvalidParameters"
 	// ReasonGateNotAllowed means that a gate asks for something that a gate may not have.
 	ReasonGateNotAllowed = "GateNotAllowed"
+	// ReasonGateNotUnderstood means that the condition under which a gate passes is none.
+	ReasonGateNotUnderstood = "GateNotUnderstood"
 )
 
 // What happens inside an environment.

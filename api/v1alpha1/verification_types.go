@@ -93,6 +93,14 @@ type GateStatus struct {
 	// +optional
 	Tests TestFigures `json:"tests,omitzero"`
 
+	// metric holds what a metric gate saw.
+	// +optional
+	Metric MetricFigures `json:"metric,omitzero"`
+
+	// webhook holds what a webhook gate was told.
+	// +optional
+	Webhook WebhookFigures `json:"webhook,omitzero"`
+
 	// load holds the figures of a load gate.
 	// +optional
 	Load LoadFigures `json:"load,omitzero"`

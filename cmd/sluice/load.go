@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"strconv"
 
@@ -28,10 +24,8 @@ const (
 )
 
 type loadOptions struct {
-	specFile   string
-	resultFile string
-	worker     int
-	output     io.Writer
+	ownOptions
+	worker int
 }
 
 func newLoadCommand() *cobra.Command {
@@ -49,8 +43,7 @@ func newLoadCommand() *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&o.specFile, "spec", "", "file with the gate as JSON; default: the variable "+gateVariable)
-	flags.StringVar(&o.resultFile, "result", "/dev/termination-log", "where to leave the result, if there is such a file")
+	o.addFlags(flags, gateVariable)
 	flags.IntVar(&o.worker, "worker", -1, "number of this worker, from 0; default: the variable "+indexVariable+", else 0")
 	return command
 }
@@ -75,8 +68,8 @@ func (o *loadOptions) run(ctx context.Context) error {
 }
 
 func (o *loadOptions) measure(ctx context.Context) (*result.Worker, error) {
-	gate, err := o.gate()
-	if err != nil {
+	var gate v1alpha1.LoadGate
+	if err := o.read(gateVariable, &gate); err != nil {
 		return nil, err
 	}
 	worker, err := o.index()
@@ -85,26 +78,6 @@ func (o *loadOptions) measure(ctx context.Context) (*result.Worker, error) {
 	}
 	generator := load.Generator{Gate: gate, Worker: worker, Lookup: os.LookupEnv, Progress: o.output, Clock: clock.Real{}}
 	return generator.Run(ctx)
-}
-
-// gate reads what to do.
-func (o *loadOptions) gate() (v1alpha1.LoadGate, error) {
-	text, source := []byte(os.Getenv(gateVariable)), gateVariable
-	if o.specFile != "" {
-		var err error
-		if text, err = os.ReadFile(o.specFile); err != nil {
-			return v1alpha1.LoadGate{}, fmt.Errorf("read --spec: %w", err)
-		}
-		source = o.specFile
-	}
-	if len(text) == 0 {
-		return v1alpha1.LoadGate{}, errors.New("there is no gate to run: set " + gateVariable + " or --spec")
-	}
-	var gate v1alpha1.LoadGate
-	if err := json.Unmarshal(text, &gate); err != nil {
-		return v1alpha1.LoadGate{}, fmt.Errorf("the gate in %s: %w", source, err)
-	}
-	return gate, nil
 }
 
 func (o *loadOptions) index() (int, error) {
@@ -117,21 +90,4 @@ func (o *loadOptions) index() (int, error) {
 		return 0, fmt.Errorf("%s is %q, which is no number", indexVariable, text)
 	}
 	return index, nil
-}
-
-// leave writes a message for the kubelet if there is such a file: outside Kubernetes there is none. It returns the error
-// that it was given, else its own.
-func (o *loadOptions) leave(text []byte, cause error) error {
-	file, err := os.OpenFile(o.resultFile, os.O_WRONLY|os.O_TRUNC, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return cause
-	}
-	if err == nil {
-		_, err = file.Write(text[:min(len(text), result.MaxMessage)])
-		err = errors.Join(err, file.Close())
-	}
-	if cause == nil && err != nil {
-		return fmt.Errorf("leave the result: %w", err)
-	}
-	return cause
 }

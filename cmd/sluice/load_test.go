@@ -83,7 +83,7 @@ func TestLoadSaysWhyItCannotRun(t *testing.T) {
 
 // Outside Kubernetes there is no file for the result.
 func TestLoadOutsideKubernetes(t *testing.T) {
-	o := loadOptions{resultFile: filepath.Join(t.TempDir(), "none")}
+	o := ownOptions{resultFile: filepath.Join(t.TempDir(), "none")}
 	if err := o.leave([]byte("x"), nil); err != nil {
 		t.Error(err)
 	}

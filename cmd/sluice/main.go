@@ -1,4 +1,4 @@
-// Command sluice is the operator, and what it runs in Jobs: the load generator, and the runner of tests with reports.
+// Command sluice is the operator, and what it runs in Jobs: what measures gates, and the runner of tests with reports.
 package main
 
 import (
@@ -18,7 +18,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newOperatorCommand(), newLoadCommand(), newRunnerCommand())
+	root.AddCommand(newOperatorCommand(), newLoadCommand(), newMetricCommand(), newWebhookCommand(), newRunnerCommand())
 	err := root.ExecuteContext(ctrl.SetupSignalHandler())
 	code := exitCode(1)
 	if err != nil {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Build the named development tools as pinned here, and print the path of each binary, one a line.
 #
-#   hack/tools/build.sh NAME...     (NAME is a directory beside this script, holding a go.mod with one `tool` line)
+#   hack/tools/build.sh NAME...     (NAME is a directory beside this script, holding a go.mod with one `tool` line, and
+#                                    perhaps a file `tags` with build tags)
 #
 # Each tool is a module of its own, so that none decides another's dependencies or the operator's. A binary lands in
 # ${XDG_CACHE_HOME:-$HOME/.cache}/sluice/tools-<key>/NAME, the key being a hash of the pins and the Go toolchain:
@@ -20,8 +21,12 @@ hash_stdin() {
 }
 
 build() {
-  local name=$1 src=$here/$1 key dir bin
-  key=$({ go version && cat "$src/go.mod" "$src/go.sum"; } | hash_stdin)
+  local name=$1 src=$here/$1 key dir bin tags
+  tags=()
+  if [[ -f $src/tags ]]; then
+    tags=("$src/tags")
+  fi
+  key=$({ go version && cat "$src/go.mod" "$src/go.sum" ${tags[@]+"${tags[@]}"}; } | hash_stdin)
   dir=$cache/tools-$key
   bin=$dir/$name
   if [[ ! -x $bin ]]; then
@@ -35,7 +40,7 @@ build() {
       echo "building $name" >&2
       tmp=$(mktemp "$dir/.$name.XXXXXX")
       trap 'rm -f -- "$tmp"' EXIT # not a local: the trap runs after the function is left
-      (cd "$src" && go build -mod=readonly -trimpath -buildvcs=false -o "$tmp" tool) >&2
+      (cd "$src" && go build -mod=readonly -trimpath -buildvcs=false ${tags[@]+-tags "$(cat "${tags[@]}")"} -o "$tmp" tool) >&2
       chmod 0755 "$tmp"
       mv -f -- "$tmp" "$bin"
       trap - EXIT

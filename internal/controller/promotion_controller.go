@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/clock"
 	"github.com/sluice-dev/sluice/internal/delivery"
+	"github.com/sluice-dev/sluice/internal/metric"
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
@@ -87,6 +89,14 @@ func (r *PromotionReconciler) decide(ctx context.Context, snapshot promotion.Sna
 		}
 		if asked := plan.Questions.Mirrored; len(asked) > 0 {
 			snapshot.Mirrored = r.Images.Mirrored(ctx, asked, snapshot.Promotion, snapshot.Pipeline)
+		}
+		if asked := plan.Questions.Expressions; len(asked) > 0 {
+			answers := maps.Clone(snapshot.Expressions)
+			if answers == nil {
+				answers = map[string]string{}
+			}
+			maps.Copy(answers, metric.Problems(asked))
+			snapshot.Expressions = answers
 		}
 		plan = promotion.Decide(snapshot)
 	}

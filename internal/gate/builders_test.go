@@ -53,6 +53,20 @@ func (b *startBuilder) Load(changes ...func(*v1alpha1.LoadGate)) *startBuilder {
 	return b
 }
 
+// Metric makes it a metric gate instead.
+func (b *startBuilder) Metric(changes ...func(*v1alpha1.MetricGate)) *startBuilder {
+	b.s.Generator = operatorImage
+	b.s.Gate.Job = v1alpha1.JobGate{}
+	b.s.Gate.Metric = v1alpha1.MetricGate{
+		Prometheus: v1alpha1.PrometheusServer{URL: "http://prometheus.$(SLUICE_NAMESPACE).svc:9090"},
+		Query:      `rate(errors{ns="$(SLUICE_NAMESPACE)"}[1m])`, Samples: 4, PassIf: "result < 0.01",
+	}
+	for _, change := range changes {
+		change(&b.s.Gate.Metric)
+	}
+	return b
+}
+
 func (b *startBuilder) With(change func(*v1alpha1.JobGate)) *startBuilder {
 	change(&b.s.Gate.Job)
 	return b
@@ -77,6 +91,13 @@ func makeJob() *jobBuilder {
 // makeLoadJob is the Job of an attempt of a load gate.
 func makeLoadJob(workers int32) *jobBuilder {
 	job := Render(makeStart().Load(func(g *v1alpha1.LoadGate) { g.Workers = workers }).Obj())
+	job.UID = "job-1"
+	return &jobBuilder{job}
+}
+
+// makeMetricJob is the Job of an attempt of a metric gate.
+func makeMetricJob() *jobBuilder {
+	job := Render(makeStart().Metric().Obj())
 	job.UID = "job-1"
 	return &jobBuilder{job}
 }

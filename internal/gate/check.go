@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -22,22 +23,20 @@ func SecretName(pipeline string) string {
 // Check says whether a gate asks for something that a gate of this pipeline, given as namespace/name, may not have, and
 // what to write instead.
 func Check(gate v1alpha1.Gate, pipeline string) error {
-	if gate.Job.Image == "" && !promotion.IsLoad(gate) {
-		return fmt.Errorf("gate %q has neither job nor load: this version runs nothing else in an environment", gate.Name)
+	if gate.Job.Image == "" && !promotion.IsLoad(gate) && !promotion.IsMetric(gate) && !promotion.IsWebhook(gate) {
+		return fmt.Errorf("gate %q has none of job, load, metric and webhook: this version runs nothing else in an environment", gate.Name)
 	}
 	for _, variable := range gate.Job.Env {
-		if err := checkSecret(gate.Name, variable.Name, variable.SecretKeyRef, pipeline); err != nil {
+		if err := checkSecret(gate.Name, ownSecret{what: variable.Name, field: "secretKeyRef", ref: variable.SecretKeyRef}, pipeline); err != nil {
 			return err
 		}
 	}
-	for _, target := range gate.Load.Targets {
-		for _, header := range target.Headers {
-			if err := checkSecret(gate.Name, "header "+header.Name, header.SecretKeyRef, pipeline); err != nil {
-				return err
-			}
+	for _, secret := range slices.Concat(loadSecrets(gate.Load), metricSecrets(gate.Metric), webhookSecrets(gate.Webhook)) {
+		if err := checkSecret(gate.Name, secret, pipeline); err != nil {
+			return err
 		}
 	}
-	if size := len(loadSpec(gate.Load)); size > maxLoadSpec {
+	if size := len(encode(loadSpec(gate.Load))); size > maxLoadSpec {
 		return fmt.Errorf("gate %q has a load of %d bytes, and a variable of a container holds %d: "+
 			"shorten bodies and headers, or divide the load among several gates", gate.Name, size, maxLoadSpec)
 	}
@@ -45,12 +44,12 @@ func Check(gate v1alpha1.Gate, pipeline string) error {
 }
 
 // checkSecret says whether something is taken from another Secret than the one that gates of the pipeline may read.
-func checkSecret(gate, what string, ref v1alpha1.SecretKeyReference, pipeline string) error {
+func checkSecret(gate string, secret ownSecret, pipeline string) error {
 	allowed := SecretName(pipeline)
-	if ref.Name == "" || ref.Name == allowed {
+	if secret.missing() || secret.ref.Name == allowed {
 		return nil
 	}
 	return fmt.Errorf("gate %q takes %s from the Secret %q, but gates of pipeline %s may read the Secret %q only: "+
-		"put the key into a Secret of that name in the environment's namespace, and write secretKeyRef: {name: %s, key: %s}",
-		gate, what, ref.Name, pipeline, allowed, allowed, ref.Key)
+		"put the key into a Secret of that name in the environment's namespace, and write %s: {name: %s, key: %s}",
+		gate, secret.what, secret.ref.Name, pipeline, allowed, secret.field, allowed, secret.ref.Key)
 }

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,33 +16,21 @@ import (
 )
 
 const (
-	// loadContainerName tells the Job of a load gate from others.
-	loadContainerName = "load"
-	// loadVariable holds the gate as JSON; `sluice load` reads it.
-	loadVariable = "SLUICE_LOAD"
 	// secretVariable begins the names of variables that hold values of headers from the Secret.
 	secretVariable = "SLUICE_LOAD_SECRET_"
-	// maxLoadSpec bounds that JSON. Linux lets a variable have 128 KiB.
+	// maxLoadSpec bounds the gate as JSON. Linux lets a variable have 128 KiB.
 	maxLoadSpec = 100_000
 )
 
 // loadContainer runs one worker of the generator, with the operator's own image.
 func loadContainer(start promotion.StartGate) corev1.Container {
-	// The kubelet replaces $(VARIABLE) in values, and $$ by $. Sluice replaces variables itself, where they are meant to be
-	// replaced; so each dollar is doubled.
-	spec := strings.ReplaceAll(string(loadSpec(start.Gate.Load)), "$", "$$")
-	variables := append(ownVariables(start), secretVariables(start.Gate.Load)...)
-	return corev1.Container{
-		Name:      loadContainerName,
-		Image:     start.Generator,
-		Args:      []string{"load"},
-		Env:       append(variables, corev1.EnvVar{Name: loadVariable, Value: spec}),
-		Resources: resourcesOf(start.Gate.Load.Resources, loadShares),
-	}
+	container := ownContainer(start, loadProgram, loadSpec(start.Gate.Load), loadSecrets(start.Gate.Load))
+	container.Resources = resourcesOf(start.Gate.Load.Resources, loadShares)
+	return container
 }
 
 // loadSpec is what the generator reads: the gate, with variables where its headers take values from the Secret.
-func loadSpec(gate v1alpha1.LoadGate) []byte {
+func loadSpec(gate v1alpha1.LoadGate) v1alpha1.LoadGate {
 	spec := *gate.DeepCopy()
 	spec.Resources = nil
 	for t := range spec.Targets {
@@ -53,30 +40,22 @@ func loadSpec(gate v1alpha1.LoadGate) []byte {
 			}
 		}
 	}
-	encoded, err := json.Marshal(spec)
-	if err != nil {
-		// API types always encode: they came from JSON.
-		panic(err)
-	}
-	return encoded
+	return spec
 }
 
 func secretName(target, header int) string {
 	return fmt.Sprintf("%s%d_%d", secretVariable, target, header)
 }
 
-func secretVariables(gate v1alpha1.LoadGate) []corev1.EnvVar {
-	var variables []corev1.EnvVar
+// loadSecrets are the values of headers.
+func loadSecrets(gate v1alpha1.LoadGate) []ownSecret {
+	var secrets []ownSecret
 	for t := range gate.Targets {
 		for h, header := range gate.Targets[t].Headers {
-			if ref := header.SecretKeyRef; ref.Name != "" {
-				variables = append(variables, corev1.EnvVar{Name: secretName(t, h), ValueFrom: &corev1.EnvVarSource{
-					SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: ref.Name}, Key: ref.Key},
-				}})
-			}
+			secrets = append(secrets, ownSecret{secretName(t, h), "header " + header.Name, "secretKeyRef", header.SecretKeyRef})
 		}
 	}
-	return variables
+	return slices.DeleteFunc(secrets, ownSecret.missing)
 }
 
 // shareAmong makes a Job an Indexed one, whose pods know their number.
@@ -85,28 +64,13 @@ func shareAmong(spec *batchv1.JobSpec, workers int32) {
 	spec.Parallelism, spec.Completions = &workers, &workers
 }
 
-// isLoad says whether a Job was made for a load gate.
-func isLoad(job *batchv1.Job) bool {
-	return slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == loadContainerName })
-}
-
-// observeLoad completes what was observed of a load gate: with what its workers left, or with why that does not count. A
-// generator that fails says nothing about the release.
+// observeLoad completes what was observed of a load gate: with what its workers left, or with why that does not count.
 func observeLoad(run promotion.Run, job *batchv1.Job, pods []corev1.Pod) promotion.Run {
-	switch run.State {
-	case promotion.RunFailed:
-		run.State, run.Message = promotion.RunInconclusive, "the load could not be sent: "+run.Message
-		return run
-	case promotion.RunPassed:
-	default:
+	run, over := leftResult(run, job, pods, "the load could not be sent")
+	if !over {
 		return run
 	}
 	workers := completedPods(job, pods)
-	if slices.ContainsFunc(podsOf(job, pods), alive) {
-		// The Job is seen ahead of its pods, which are watched apart.
-		run.State, run.Message = promotion.RunRunning, ""
-		return run
-	}
 	figures, err := measured(workers)
 	if err != nil {
 		run.State, run.Message = promotion.RunInconclusive, podproblem.OneLine("what the generator left cannot be read: "+err.Error())

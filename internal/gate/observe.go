@@ -45,8 +45,12 @@ func Observe(job *batchv1.Job, pods []corev1.Pod, events []corev1.Event) promoti
 		run.State, run.Problem = promotion.RunWaiting, problem(job, pod, events)
 	}
 	switch {
-	case isLoad(job):
+	case runs(job, loadProgram):
 		return observeLoad(run, job, pods)
+	case runs(job, metricProgram):
+		return observeMetric(run, job, pods)
+	case runs(job, webhookProgram):
+		return observeWebhook(run, job, pods)
 	case leavesReports(job):
 		return observeReports(run, pod)
 	}

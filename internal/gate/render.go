@@ -89,8 +89,13 @@ func ignoreDisruptions() *batchv1.PodFailurePolicy {
 
 func podSpec(start promotion.StartGate, timeout int64) corev1.PodSpec {
 	container := jobContainer(start)
-	if promotion.IsLoad(start.Gate) {
+	switch {
+	case promotion.IsLoad(start.Gate):
 		container = loadContainer(start)
+	case promotion.IsMetric(start.Gate):
+		container = metricContainer(start)
+	case promotion.IsWebhook(start.Gate):
+		container = webhookContainer(start)
 	}
 	container.SecurityContext = restricted()
 	spec := corev1.PodSpec{

@@ -1,15 +1,13 @@
 package load
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/outbound"
 )
 
 const (
@@ -28,12 +26,9 @@ func requestTimeout(gate v1alpha1.LoadGate) time.Duration {
 // newClient makes the HTTP client of a gate. It speaks the protocol that the gate names and no other, follows no
 // redirects, and takes no proxy from its environment: what is measured is the target.
 func newClient(gate v1alpha1.LoadGate, maxOpen int) (*http.Client, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: gate.TLS.Verification == v1alpha1.SkipTLS}
-	if pem := gate.TLS.CertificateAuthorities; pem != "" {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM([]byte(pem)) {
-			return nil, errors.New("tls.certificateAuthorities holds no certificate; write them as PEM")
-		}
+	config, err := outbound.TLS(gate.TLS)
+	if err != nil {
+		return nil, err
 	}
 	protocols := &http.Protocols{}
 	switch gate.Protocol {

@@ -1,30 +1,23 @@
 package load
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/outbound"
 )
 
-// variable is how a text refers to something that only the run knows.
-var variable = regexp.MustCompile(`\$\((SLUICE_[A-Z0-9_]+)\)`)
-
 // Lookup finds the value of an environment variable.
-type Lookup func(name string) (string, bool)
+type Lookup = outbound.Lookup
 
-// expand replaces variables in what is sent; one that is not set is an error, as the load would go somewhere else.
+// expand replaces variables in what is sent.
 func expand(target v1alpha1.LoadTarget, lookup Lookup) (v1alpha1.LoadTarget, error) {
 	var missing error
 	replace := func(text string) string {
-		return variable.ReplaceAllStringFunc(text, func(reference string) string {
-			name := variable.FindStringSubmatch(reference)[1]
-			value, found := lookup(name)
-			if !found {
-				missing = fmt.Errorf("target %s: %s is not set; docs/concepts.md lists the variables of a gate", target.URL, name)
-			}
-			return value
-		})
+		replaced, err := outbound.Expand(text, lookup)
+		missing = errors.Join(missing, err)
+		return replaced
 	}
 	expanded := *target.DeepCopy()
 	expanded.URL, expanded.Body = replace(target.URL), replace(target.Body)
@@ -34,5 +27,8 @@ func expand(target v1alpha1.LoadTarget, lookup Lookup) (v1alpha1.LoadTarget, err
 			expanded.Headers[i].Value = &replaced
 		}
 	}
-	return expanded, missing
+	if missing != nil {
+		return expanded, fmt.Errorf("target %s: %w", target.URL, missing)
+	}
+	return expanded, nil
 }

@@ -49,7 +49,7 @@ func (v *visit) judge() {
 	v.verdict = v.policiesWhole().and(v.environmentThere()).and(v.afterPredecessors())
 	if v.site.Environment != nil {
 		evidence := v.unlessSkipped(v1alpha1.SkipEvidence, v.evidenceComplete())
-		before := v.verdict.and(v.admitted()).and(v.permitted()).and(v.gatesAllowed()).and(v.templatesUsable()).and(evidence).and(v.requesterKnown())
+		before := v.verdict.and(v.admitted()).and(v.permitted()).and(v.gatesAllowed()).and(v.templatesUsable()).and(v.expressionsUnderstood()).and(evidence).and(v.requesterKnown())
 		signed := v.approved(before)
 		open := v.unlessSkipped(v1alpha1.SkipFreezes, v.open())
 		v.verdict = before.and(signed).and(open).and(v.emergencyAllowed()).and(v.newest(signed)).and(v.free()).and(v.workloadsThere())

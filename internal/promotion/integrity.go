@@ -26,7 +26,7 @@ func (v *visit) genuine(gate declaredGate, run Run) Run {
 	if asked != "" && asked == digestOf(rendered) || run.State != RunPassed && run.State != RunFailed {
 		return run
 	}
-	run.State, run.Load, run.Tests = RunInconclusive, nil, nil
+	run.State, run.Load, run.Metric, run.Webhook, run.Tests = RunInconclusive, nil, nil, nil, nil
 	run.Message = "its pod was made to run " + cmp.Or(run.Asked, "no image that is known") + ", and only results of " + rendered + " count"
 	return run
 }

@@ -11,11 +11,11 @@ import (
 const (
 	defaultWarmUp         int32 = 5
 	defaultRequestTimeout int32 = 10
-	// loadStartSeconds is what a load gate has beyond its load to get onto a node and to leave its result.
+	// loadStartSeconds is what a gate that measures has beyond its time to get onto a node and to leave its result.
 	loadStartSeconds int32 = 120
 )
 
-// Generator is the operator's own image, which load gates run.
+// Generator is the operator's own image, which gates that measure run.
 type Generator struct {
 	// Image by digest; empty where the operator does not know it.
 	Image string
@@ -54,42 +54,58 @@ func LoadSeconds(gate v1alpha1.LoadGate) int32 {
 // GateTimeout is how many seconds one attempt of a gate may take.
 func GateTimeout(gate v1alpha1.Gate) int32 {
 	switch {
+	case IsWebhook(gate):
+		return WebhookSeconds(gate) + loadStartSeconds
 	case gate.TimeoutSeconds > 0:
 		return gate.TimeoutSeconds
 	case IsLoad(gate):
 		return LoadSeconds(gate.Load) + loadStartSeconds
+	case IsMetric(gate):
+		return MetricSeconds(gate.Metric) + loadStartSeconds
 	}
 	return defaultGateTimeout
 }
 
-// runsOwnImage says whether the pods of a gate run the operator's own image: as the test, or to read its reports.
-func runsOwnImage(gate v1alpha1.Gate) bool { return IsLoad(gate) || HasReports(gate) }
+// measures says whether a gate is measured, or its answer fetched, by the operator's own program.
+func measures(gate v1alpha1.Gate) bool { return IsLoad(gate) || IsMetric(gate) || IsWebhook(gate) }
 
-// specHash identifies a gate as it is run. That of a load gate covers the generator: after an upgrade of the operator a
-// load begins anew, as nobody can tell any more what the old one would have measured.
+// runsOwnImage says whether the pods of a gate run the operator's own image: to measure, or to read reports of a test.
+func runsOwnImage(gate v1alpha1.Gate) bool { return measures(gate) || HasReports(gate) }
+
+// specHash identifies a gate as it is run. That of a gate that measures covers the program that does: after an upgrade of
+// the operator it begins anew, as nobody can tell any more what the old one would have measured. That of a webhook covers
+// what it may call.
 func (v *visit) specHash(gate v1alpha1.Gate) string {
-	if !IsLoad(gate) {
+	if !measures(gate) {
 		return GateHash(gate)
 	}
-	return jsonHash([]string{GateHash(gate), digestOf(v.snapshot.Generator.Image)})
+	parts := []string{GateHash(gate), digestOf(v.snapshot.Generator.Image)}
+	if IsWebhook(gate) {
+		parts = append(parts, v.webhookNetworks()...)
+	}
+	return jsonHash(parts)
 }
 
-// judged turns what was observed of an attempt into a verdict: it counts only if it is genuine, and what a load gate
-// measured is compared with its limits.
+// judged turns what was observed of an attempt into a verdict: it counts only if it is genuine, and what was measured is
+// compared with the limits of the gate.
 func (v *visit) judged(gate declaredGate, run Run) Run {
 	run = v.genuine(gate, run)
 	if HasReports(gate.Gate) {
 		return judgedByReports(gate.Job, run)
 	}
-	if !IsLoad(gate.Gate) || run.State != RunPassed {
+	if !measures(gate.Gate) || run.State != RunPassed {
 		return run
 	}
 	switch {
-	case run.Load == nil:
+	case !hasResult(gate.Gate, run):
 		run.State, run.Message = RunInconclusive, "its Job ended without a result"
 	case !v.snapshot.Generator.is(run.Image):
 		run.State, run.Message = RunInconclusive, "its pods ran "+cmp.Or(run.Image, "an image that the kubelet does not name by digest")+
 			", and only results of the operator's own image count, "+v.snapshot.Generator.Image
+	case IsWebhook(gate.Gate):
+		run.State, run.Message = JudgeWebhook(*run.Webhook)
+	case IsMetric(gate.Gate):
+		run.State, run.Message = JudgeMetric(gate.Metric, *run.Metric)
 	default:
 		before, note := v.baseline(gate)
 		run.State, run.Message = JudgeLoad(gate.Load, *run.Load, before)
@@ -111,6 +127,17 @@ func judgedByReports(job v1alpha1.JobGate, run Run) Run {
 		run.State, run.Message = RunInconclusive, "its Job completed, and no pod is left that tells of its reports"
 	}
 	return run
+}
+
+// hasResult says whether a run of a gate that measures left a result of its kind.
+func hasResult(gate v1alpha1.Gate, run Run) bool {
+	switch {
+	case IsWebhook(gate):
+		return run.Webhook != nil
+	case IsMetric(gate):
+		return run.Metric != nil
+	}
+	return run.Load != nil
 }
 
 // Baseline is what a load gate found before.

@@ -152,6 +152,12 @@ var fields = map[v1alpha1.TemplateField]number{
 	"load.thresholds.maxMicroseconds":    {func(g *v1alpha1.Gate) *int32 { return &g.Load.Thresholds.MaxMicroseconds }, 1, most32},
 	"load.thresholds.successBasisPoints": {func(g *v1alpha1.Gate) *int32 { return &g.Load.Thresholds.SuccessBasisPoints }, 1, 10_000},
 	"load.thresholds.answeredPerSecond":  {func(g *v1alpha1.Gate) *int32 { return &g.Load.Thresholds.AnsweredPerSecond }, 1, 100_000},
+	"metric.samples":                     {func(g *v1alpha1.Gate) *int32 { return &g.Metric.Samples }, 1, 1000},
+	"metric.intervalSeconds":             {func(g *v1alpha1.Gate) *int32 { return &g.Metric.IntervalSeconds }, 1, 3600},
+	"metric.minimumSamples":              {func(g *v1alpha1.Gate) *int32 { return &g.Metric.MinimumSamples }, 1, 1000},
+	"metric.maxFailed":                   {func(g *v1alpha1.Gate) *int32 { return &g.Metric.MaxFailed }, 1, 999},
+	"webhook.pollSeconds":                {func(g *v1alpha1.Gate) *int32 { return &g.Webhook.PollSeconds }, 1, 3600},
+	"metric.maxConsecutiveFailed":        {func(g *v1alpha1.Gate) *int32 { return &g.Metric.MaxConsecutiveFailed }, 1, 999},
 }
 
 // setField puts a number into a gate that holds another one there: else a parameter could make a gate of another kind.

@@ -29,11 +29,13 @@ type Questions struct {
 	GateImages []string
 	// Mirrored images, as a mirror names them, to be looked up there before a Promotion can enter an environment.
 	Mirrored []v1alpha1.Image
+	// Expressions that say when a gate passes, to be read before a Promotion enters.
+	Expressions []string
 }
 
 // None says whether nothing is asked.
 func (q Questions) None() bool {
-	return len(q.Rights) == 0 && len(q.GateImages) == 0 && len(q.Mirrored) == 0
+	return len(q.Rights) == 0 && len(q.GateImages) == 0 && len(q.Mirrored) == 0 && len(q.Expressions) == 0
 }
 
 // Event is published with the Promotion as its object.
@@ -97,7 +99,7 @@ type StartGate struct {
 	Job string
 	// Gate to run; its Job or its Load member is set.
 	Gate v1alpha1.Gate
-	// Generator is the image that a load gate runs.
+	// Generator is the image that a gate that measures runs: the operator's own.
 	Generator string
 	// Attempt number, from 1.
 	Attempt int32
@@ -115,6 +117,8 @@ type StartGate struct {
 	ReleaseHash string
 	// Images under test, as they are pulled.
 	Images []v1alpha1.Image
+	// WebhookNetworks are the private networks that a webhook gate may call.
+	WebhookNetworks []string
 }
 
 // StopGate deletes the Job of an attempt that is no longer wanted.

@@ -32,8 +32,10 @@ type Snapshot struct {
 	Sites map[string]Site
 	// Templates by name: those that gates and requirements on the way name, as far as they exist.
 	Templates map[string]*v1alpha1.GateTemplate
-	// Generator is what load gates run.
+	// Generator is what gates that measure run.
 	Generator Generator
+	// Expressions holds answers to Plan.Questions about conditions of gates: why one is none, or nothing where it is one.
+	Expressions map[string]string
 	// Records of the pipeline in every namespace.
 	Records []*v1alpha1.ReleaseRecord
 	// Policies that are not as they should be.
@@ -196,6 +198,10 @@ type Run struct {
 	ExitCode *int32
 	// Tests are what a job gate with junit left in reports; nil where there is no account of them.
 	Tests *TestReport
+	// Metric is what a metric gate saw; nil where nothing was, and for other gates.
+	Metric *v1alpha1.MetricFigures
+	// Webhook is what a webhook gate was told; nil where nothing was, and for other gates.
+	Webhook *v1alpha1.WebhookFigures
 	// Load is what a load gate measured; nil where nothing was, and for other gates.
 	Load *v1alpha1.LoadFigures
 	// Started is when the Job started, as its controller says; nil before.

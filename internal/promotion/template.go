@@ -131,9 +131,18 @@ func FromTemplate(template *v1alpha1.GateTemplate, use v1alpha1.Gate, by v1alpha
 
 // sound says whether a gate still makes sense whose numbers were set: the schema has seen others.
 func sound(gate v1alpha1.Gate) error {
-	if !IsLoad(gate) {
-		return nil
+	switch {
+	case IsLoad(gate):
+		return soundLoad(gate)
+	case IsMetric(gate):
+		return soundMetric(gate)
+	case IsWebhook(gate):
+		return soundWebhook(gate)
 	}
+	return nil
+}
+
+func soundLoad(gate v1alpha1.Gate) error {
 	if least := LoadSeconds(gate.Load); gate.TimeoutSeconds > 0 && gate.TimeoutSeconds < least {
 		return fmt.Errorf("the load takes %d s with these parameters, and timeoutSeconds is %d: give a shorter load or more time", least, gate.TimeoutSeconds)
 	}

@@ -68,7 +68,7 @@ func (v *visit) measurable(gates int) bool {
 // gatesPinned sees that the lock lets the gates run that the Environment lists now: somebody may have edited them since
 // the release came in.
 func (v *visit) gatesPinned() bool {
-	if reasons := append(v.templateProblems(), v.resolveGateImages()...); len(reasons) > 0 {
+	if reasons := slices.Concat(v.templateProblems(), v.expressionProblems(), v.resolveGateImages()); len(reasons) > 0 {
 		v.wait(reasons...)
 		if v.overdue(v.progress.DeployTime, v.rolloutTimeout()+v.gatesTimeout()) {
 			v.fail(v1alpha1.CauseGateInconclusive, "gates could not be finished: "+reasons[0].Message)
@@ -137,15 +137,15 @@ func (v *visit) run(gate declaredGate, status *v1alpha1.GateStatus, before v1alp
 	switch {
 	case runsOwnImage(gate.Gate) && v.snapshot.Generator.Image == "":
 		status.State = v1alpha1.GateErrored
-		status.Message = "the operator does not know its own image by digest, and gates with load or junit run that; start the operator from an image by digest, or with --image"
-	case gate.Job.Image != "", IsLoad(gate.Gate):
+		status.Message = "the operator does not know its own image by digest, and gates with load, metric, webhook or junit run that; start the operator from an image by digest, or with --image"
+	case gate.Job.Image != "", measures(gate.Gate):
 		v.runJob(gate, status, before)
 		status.EarlierAttempts = v.earlierAttempts(gate, *status, before)
 	case gate.Soak.DurationSeconds > 0:
 		v.runSoak(gate, status, before)
 	default:
 		status.State = v1alpha1.GateErrored
-		status.Message = "this operator knows no kind of gate that this one names; upgrade the operator, or write job, load or soak"
+		status.Message = "this operator knows no kind of gate that this one names; upgrade the operator, or write job, load, metric, webhook or soak"
 	}
 }
 
@@ -180,6 +180,12 @@ func (r Run) report(status *v1alpha1.GateStatus) {
 	status.Attempts, status.JobRef = ptr(r.Attempt), v1alpha1.JobReference{Name: r.Job, UID: r.UID}
 	if r.Load != nil {
 		status.Load = *r.Load
+	}
+	if r.Metric != nil {
+		status.Metric = *r.Metric
+	}
+	if r.Webhook != nil {
+		status.Webhook = *r.Webhook
 	}
 	if r.Tests != nil {
 		status.Tests = r.Tests.Figures
@@ -240,7 +246,7 @@ func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, bef
 		status.State, status.Attempts, status.StartTime = v1alpha1.GateRunning, ptr(attempt), v.now()
 		status.JobRef = v1alpha1.JobReference{Name: job}
 	}
-	if IsLoad(gate.Gate) {
+	if measures(gate.Gate) {
 		v.stopOthers(gate.Name, status.SpecHash)
 	}
 	exact := gate.Gate
@@ -249,7 +255,7 @@ func (v *visit) startAttempt(gate declaredGate, status *v1alpha1.GateStatus, bef
 		Namespace: v.namespace(), Job: job, Gate: exact, Generator: v.snapshot.Generator.Image, Attempt: attempt, SpecHash: status.SpecHash,
 		KeepSeconds: int32(v.gatesTimeout().Seconds()) + keepJobSeconds,
 		Promotion:   v.reference(), Pipeline: v.pipelineKey(), Environment: v.step.Name,
-		ReleaseHash: v.status.ReleaseHash, Images: v.pulled(v.status.Images),
+		ReleaseHash: v.status.ReleaseHash, Images: v.pulled(v.status.Images), WebhookNetworks: v.webhookNetworks(),
 	})
 	v.wait(v.running(gate, job))
 }

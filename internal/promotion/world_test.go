@@ -32,6 +32,8 @@ type world struct {
 	verdicts map[string][]promotion.RunState
 	// loads are what load gates measure, by environment/gate.
 	loads map[string]func(*promotion.Run)
+	// notUnderstood says of conditions why they are none; all others are.
+	notUnderstood map[string]string
 	// templates that gates may name.
 	templates map[string]*v1alpha1.GateTemplate
 	// operator is the image that the operator is.
@@ -69,7 +71,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{
 		t: t, now: Epoch.Add(time.Hour), pipeline: MakePipeline().Obj(), sites: map[string]*promotion.Site{},
-		verdicts: map[string][]promotion.RunState{}, loads: map[string]func(*promotion.Run){}, operator: OperatorImage, hanging: map[string]bool{}, problems: map[string]string{}, broken: map[string]bool{}, stale: map[string]int{},
+		verdicts: map[string][]promotion.RunState{}, loads: map[string]func(*promotion.Run){}, notUnderstood: map[string]string{}, operator: OperatorImage, hanging: map[string]bool{}, problems: map[string]string{}, broken: map[string]bool{}, stale: map[string]int{},
 		owners: map[string]string{}, rights: map[string]promotion.Right{}, mirrored: map[string]bool{}, version: 100,
 	}
 	w.site(MakeEnvironment("shop-dev", v1alpha1.TierDevelopment), Release("v1")...)
@@ -123,7 +125,7 @@ func (w *world) say(format string, args ...any) { w.log = append(w.log, fmt.Spri
 // snapshot is what the operator observes. It shares nothing with the world.
 func (w *world) snapshot(p *v1alpha1.Promotion) promotion.Snapshot {
 	s := promotion.Snapshot{Now: w.now, Promotion: p.DeepCopy(), Resolution: w.resolution, Sites: map[string]promotion.Site{}, Policies: w.policies,
-		Generator: promotion.Generator{Image: w.operator}, Templates: map[string]*v1alpha1.GateTemplate{}}
+		Generator: promotion.Generator{Image: w.operator}, Templates: map[string]*v1alpha1.GateTemplate{}, Expressions: w.expressions()}
 	for name, template := range w.templates {
 		s.Templates[name] = template.DeepCopy()
 	}
@@ -397,6 +399,32 @@ func pinned(workload *promotion.Workload, enforced promotion.EnforcedCopy) {
 			workload.Images[i].Image, workload.Settled = pin, false
 		}
 	}
+}
+
+// expressions says of each condition of a gate whether it is one.
+func (w *world) expressions() map[string]string {
+	answers := maps.Clone(w.notUnderstood)
+	for _, site := range w.sites {
+		if site.Environment == nil {
+			continue
+		}
+		for _, gate := range slices.Concat(site.Environment.Spec.Gates, w.teamGates()) {
+			if _, known := answers[gate.Metric.PassIf]; !known {
+				answers[gate.Metric.PassIf] = ""
+			}
+		}
+	}
+	return answers
+}
+
+func (w *world) teamGates() []v1alpha1.Gate {
+	var gates []v1alpha1.Gate
+	if w.pipeline != nil {
+		for _, e := range w.pipeline.Spec.Environments {
+			gates = append(gates, e.Gates...)
+		}
+	}
+	return gates
 }
 
 func (w *world) startGate(e promotion.StartGate) bool {

@@ -190,6 +190,7 @@ func TestUnlockOnEnvironments(t *testing.T) {
 		"freezes": spec(func(s *v1alpha1.EnvironmentSpec) {
 			s.Freezes = []v1alpha1.Freeze{{Name: "always", Effect: v1alpha1.FreezeAllow, Schedule: "0 * * * *", DurationSeconds: 3600}}
 		}),
+		"webhookNetworks": spec(func(s *v1alpha1.EnvironmentSpec) { s.WebhookNetworks = []string{"10.0.0.0/8"} }),
 		"emergencies": spec(func(s *v1alpha1.EnvironmentSpec) {
 			s.Emergencies = &v1alpha1.EmergencyRequirement{Groups: []string{"friends"}, Requester: v1alpha1.RequesterAllowed}
 		}),

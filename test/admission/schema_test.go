@@ -30,7 +30,7 @@ const (
 	imageName     = "write host/path in lower case, without tag and digest, such as registry.example.com/shop/api"
 	gateImage     = "write host/path:tag or host/path@sha256:digest, in lower case"
 	exactly64     = "write sha256: and 64 hexadecimal digits"
-	oneKindOfGate = "write exactly one of job, load, soak and templateRef"
+	oneKindOfGate = "write exactly one of job, load, metric, webhook, soak and templateRef"
 	eitherFreeze  = "write either schedule and durationSeconds (it comes back), or fromTime and toTime (it is there once)"
 	fiveFields    = "write five fields: minute, hour, day of month, month, day of week, such as 0 18 * * FRI"
 	noneAlone     = "None stands alone"
@@ -164,7 +164,7 @@ func TestSchemasSayWhatToWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badLoads(), badPromotions(), badTemplates()) {
+	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badLoads(), badMetrics(), badWebhooks(), badPromotions(), badTemplates()) {
 		t.Run(c.object+"/"+c.field+"/"+c.value, func(t *testing.T) {
 			err := operator.Create(t.Context(), c.spoil(t, good[c.object]), dryRun)
 			if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), c.says) {
@@ -253,7 +253,7 @@ func TestSchemasKeepWhatWasWritten(t *testing.T) {
 // Each rule of each schema stands in a test above, by its message.
 func TestEveryRuleOfTheSchemasIsTested(t *testing.T) {
 	var tested []string
-	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badLoads(), badPromotions(), badTemplates()) {
+	for _, c := range slices.Concat(badPipelines(), badEnvironments(), badLoads(), badMetrics(), badWebhooks(), badPromotions(), badTemplates()) {
 		tested = append(tested, c.says)
 	}
 	for _, c := range badApprovals() {

@@ -552,6 +552,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: unmanagedImages
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.UnmanagedImages
+    - name: webhookNetworks
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.sluice-dev.sluice.api.v1alpha1.EnvironmentState
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.EnvironmentStatus
@@ -666,6 +672,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: load
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadGate
+    - name: metric
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.MetricGate
     - name: name
       type:
         scalar: string
@@ -687,6 +696,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeoutSeconds
       type:
         scalar: numeric
+    - name: webhook
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.WebhookGate
 - name: com.github.sluice-dev.sluice.api.v1alpha1.GateAttempt
   map:
     fields:
@@ -752,6 +764,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: message
       type:
         scalar: string
+    - name: metric
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.MetricFigures
     - name: name
       type:
         scalar: string
@@ -779,6 +794,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tests
       type:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.TestFigures
+    - name: webhook
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.WebhookFigures
+- name: com.github.sluice-dev.sluice.api.v1alpha1.GateTLS
+  map:
+    fields:
+    - name: certificateAuthorities
+      type:
+        scalar: string
+    - name: verification
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.TLSVerification
 - name: com.github.sluice-dev.sluice.api.v1alpha1.GateTemplate
   map:
     fields:
@@ -1106,7 +1133,7 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadThresholds
     - name: tls
       type:
-        namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadTLS
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateTLS
     - name: warmUpSeconds
       type:
         scalar: numeric
@@ -1150,15 +1177,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: count
       type:
         scalar: numeric
-- name: com.github.sluice-dev.sluice.api.v1alpha1.LoadTLS
-  map:
-    fields:
-    - name: certificateAuthorities
-      type:
-        scalar: string
-    - name: verification
-      type:
-        namedType: com.github.sluice-dev.sluice.api.v1alpha1.TLSVerification
 - name: com.github.sluice-dev.sluice.api.v1alpha1.LoadTarget
   map:
     fields:
@@ -1226,6 +1244,66 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.Lock
   scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.MetricFigures
+  map:
+    fields:
+    - name: consecutiveFailed
+      type:
+        scalar: numeric
+    - name: failed
+      type:
+        scalar: numeric
+    - name: last
+      type:
+        scalar: string
+    - name: lastFailed
+      type:
+        scalar: string
+    - name: maximum
+      type:
+        scalar: string
+    - name: minimum
+      type:
+        scalar: string
+    - name: missing
+      type:
+        scalar: numeric
+    - name: missingReason
+      type:
+        scalar: string
+    - name: query
+      type:
+        scalar: string
+    - name: samples
+      type:
+        scalar: numeric
+- name: com.github.sluice-dev.sluice.api.v1alpha1.MetricGate
+  map:
+    fields:
+    - name: intervalSeconds
+      type:
+        scalar: numeric
+    - name: maxConsecutiveFailed
+      type:
+        scalar: numeric
+    - name: maxFailed
+      type:
+        scalar: numeric
+    - name: minimumSamples
+      type:
+        scalar: numeric
+    - name: passIf
+      type:
+        scalar: string
+    - name: prometheus
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.PrometheusServer
+    - name: query
+      type:
+        scalar: string
+    - name: samples
+      type:
+        scalar: numeric
 - name: com.github.sluice-dev.sluice.api.v1alpha1.ObservedEnvironmentReference
   map:
     fields:
@@ -1360,6 +1438,27 @@ var schemaYAML = typed.YAMLObject(`types:
           keys:
           - name
     - name: uid
+      type:
+        scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.PrometheusServer
+  map:
+    fields:
+    - name: bearerToken
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.SecretKeyReference
+    - name: clientCertificate
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.SecretKeyReference
+    - name: clientKey
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.SecretKeyReference
+    - name: requestTimeoutSeconds
+      type:
+        scalar: numeric
+    - name: tls
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateTLS
+    - name: url
       type:
         scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.PromotedImage
@@ -1883,6 +1982,58 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.UnmanagedImages
   scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.WebhookAnswer
+  scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.WebhookFigures
+  map:
+    fields:
+    - name: answer
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.WebhookAnswer
+    - name: answerTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: eventID
+      type:
+        scalar: string
+    - name: message
+      type:
+        scalar: string
+    - name: receiver
+      type:
+        scalar: string
+    - name: requests
+      type:
+        scalar: numeric
+    - name: url
+      type:
+        scalar: string
+- name: com.github.sluice-dev.sluice.api.v1alpha1.WebhookGate
+  map:
+    fields:
+    - name: headers
+      type:
+        list:
+          elementType:
+            namedType: com.github.sluice-dev.sluice.api.v1alpha1.LoadHeader
+          elementRelationship: associative
+          keys:
+          - name
+    - name: pollSeconds
+      type:
+        scalar: numeric
+    - name: requestTimeoutSeconds
+      type:
+        scalar: numeric
+    - name: signingKey
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.SecretKeyReference
+    - name: tls
+      type:
+        namedType: com.github.sluice-dev.sluice.api.v1alpha1.GateTLS
+    - name: url
+      type:
+        scalar: string
 - name: com.github.sluice-dev.sluice.api.v1alpha1.WorkloadsMode
   scalar: string
 - name: io.k8s.api.core.v1.ResourceClaim

@@ -124,7 +124,7 @@ func gateNode(o Options, g v1alpha1.GateStatus) node {
 		}
 	}
 	n.note = said
-	n.children = slices.Concat(attemptNodes(g.EarlierAttempts), testNodes(g.Tests), loadNodes(g.Load))
+	n.children = slices.Concat(attemptNodes(g.EarlierAttempts), testNodes(g.Tests), loadNodes(g.Load), metricNodes(g.Metric), webhookNodes(g.Webhook))
 	return n
 }
 

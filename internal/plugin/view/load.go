@@ -11,11 +11,11 @@ import (
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
-// measures says whether a Job leaves something for the operator to judge: that of a load gate, or of a test with reports.
+// measures says whether a Job leaves something for the operator to judge: that of a gate that measures, or of a test with reports.
 func measures(job *batchv1.Job) bool {
 	pod := job.Spec.Template.Spec
 	return slices.ContainsFunc(slices.Concat(pod.Containers, pod.InitContainers), func(c corev1.Container) bool {
-		return c.Name == "load" || c.Name == "runner"
+		return c.Name == "load" || c.Name == "metric" || c.Name == "webhook" || c.Name == "runner"
 	})
 }
 
@@ -49,21 +49,33 @@ func loadNodes(f v1alpha1.LoadFigures) []node {
 
 // latencyTable is a line of names with a line of values below.
 func latencyTable(f v1alpha1.LoadFigures) (names, values Line) {
-	for _, column := range []struct {
+	var table []figure
+	for _, latency := range []struct {
 		name  string
 		value *int64
 	}{
 		{"p50", f.P50Microseconds}, {"p90", f.P90Microseconds}, {"p95", f.P95Microseconds}, {"p99", f.P99Microseconds}, {"max", f.MaxMicroseconds},
 	} {
+		value := "-"
+		if latency.value != nil {
+			value = promotion.Microseconds(*latency.value)
+		}
+		table = append(table, figure{latency.name, value})
+	}
+	return figureTable(table)
+}
+
+// figure is a value with its name.
+type figure struct{ name, value string }
+
+// figureTable is a line of names with a line of values below.
+func figureTable(table []figure) (names, values Line) {
+	for _, c := range table {
 		if len(names) > 0 {
 			width := max(names.Columns(), values.Columns()) + len(gap)
 			names, values = pad(names, width), pad(values, width)
 		}
-		value := "-"
-		if column.value != nil {
-			value = promotion.Microseconds(*column.value)
-		}
-		names, values = names.and(toned(Faint, column.name)), values.and(text(value))
+		names, values = names.and(toned(Faint, c.name)), values.and(text(c.value))
 	}
 	return names, values
 }

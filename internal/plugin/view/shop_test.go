@@ -166,7 +166,13 @@ func failedPromotion() Promotion {
 		P50Microseconds: ptr(int64(41_200)), P90Microseconds: ptr(int64(301_000)), P99Microseconds: ptr(int64(812_000)), MaxMicroseconds: ptr(int64(10_004_000)),
 		Failures: []v1alpha1.LoadFailure{{Kind: v1alpha1.FailureTimeout, Count: ptr(int64(5)), Example: "no answer within 10 s"}, {Kind: v1alpha1.FailureStatus, Count: ptr(int64(1))}},
 	}
-	test.Gates = []v1alpha1.GateStatus{passedGate("contract", v1alpha1.PurposeFunctional), load}
+	errors := passedGate("errors", v1alpha1.PurposeOther)
+	errors.Message = "9 of 10 samples passed, 1 missing: result < 0.01, from 0.001 to 0.003"
+	errors.Metric = v1alpha1.MetricFigures{
+		Samples: ptr(int32(10)), Failed: ptr(int32(0)), Missing: ptr(int32(1)), MissingReason: "the query returned no data",
+		Last: "0.002", Minimum: "0.001", Maximum: "0.003", Query: `sum(rate(http_requests_total{code=~"5.."}[1m]))`,
+	}
+	test.Gates = []v1alpha1.GateStatus{passedGate("contract", v1alpha1.PurposeFunctional), errors, load}
 	test.RecordRef = v1alpha1.RecordReference{Name: "checkout-7f3a9c21-p5k2m"}
 	prod := progress("prod-eu", v1alpha1.StateNotEntered)
 	prod.Cause = v1alpha1.CausePredecessorFailed

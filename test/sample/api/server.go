@@ -37,21 +37,22 @@ func newServer(version, fault string) http.Handler {
 	if fault == build.FaultRounding {
 		s.rounding = checkout.CutOff
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/quote", s.amount(func(r *http.Request) (int64, error) {
+	mux, seen := http.NewServeMux(), newMetrics()
+	mux.Handle("/quote", seen.count("/quote", s.amount(func(r *http.Request) (int64, error) {
 		n, err := numbers(r, "cents", "quantity", "discount")
 		if err != nil {
 			return 0, err
 		}
 		return checkout.Quote(n[0], n[1], n[2])
-	}))
-	mux.HandleFunc("/refund", s.amount(func(r *http.Request) (int64, error) {
+	})))
+	mux.Handle("/refund", seen.count("/refund", s.amount(func(r *http.Request) (int64, error) {
 		n, err := numbers(r, "paid", "items", "returned")
 		if err != nil {
 			return 0, err
 		}
 		return checkout.Refund(n[0], n[1], n[2], s.rounding)
-	}))
+	})))
+	mux.Handle("GET /metrics", seen.handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { write(w, "ok\n") })
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { write(w, s.version+"\n") })
 	return mux

@@ -31,6 +31,7 @@ func TestAnswers(t *testing.T) {
 		{"not possible", "", "/refund?paid=1000&items=3&returned=4", "returned is 4", 400},
 		{"health", "", "/healthz", "ok", 200},
 		{"version", "", "/version", "v9", 200},
+		{"metrics", "", "/metrics", "", 200},
 		{"nothing there", "", "/", "not found", 404},
 	}
 	for _, test := range tests {

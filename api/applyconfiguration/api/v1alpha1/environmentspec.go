@@ -21,6 +21,9 @@ type EnvironmentSpecApplyConfiguration struct {
 	Gates []GateApplyConfiguration `json:"gates,omitempty"`
 	// teamGates is Refuse (default of Production) or Allow.
 	TeamGates *apiv1alpha1.TeamGates `json:"teamGates,omitempty"`
+	// webhookNetworks are private networks that webhook gates may call here, such as 10.20.0.0/16. Private, loopback and
+	// link-local addresses of no such network are refused: who writes a URL could else reach what only the cluster can.
+	WebhookNetworks []string `json:"webhookNetworks,omitempty"`
 	// lock is Enforce (default of Test and Production), Audit, or Off (default of Development).
 	Lock *apiv1alpha1.Lock `json:"lock,omitempty"`
 	// unmanagedImages is Deny (default of Production) or Allow.
@@ -93,6 +96,16 @@ func (b *EnvironmentSpecApplyConfiguration) WithGates(values ...*GateApplyConfig
 // If called multiple times, the TeamGates field is set to the value of the last call.
 func (b *EnvironmentSpecApplyConfiguration) WithTeamGates(value apiv1alpha1.TeamGates) *EnvironmentSpecApplyConfiguration {
 	b.TeamGates = &value
+	return b
+}
+
+// WithWebhookNetworks adds the given value to the WebhookNetworks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the WebhookNetworks field.
+func (b *EnvironmentSpecApplyConfiguration) WithWebhookNetworks(values ...string) *EnvironmentSpecApplyConfiguration {
+	for i := range values {
+		b.WebhookNetworks = append(b.WebhookNetworks, values[i])
+	}
 	return b
 }
 

@@ -16,7 +16,7 @@ type GateApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// purpose says what the gate shows. Requirements of an environment ask for evidence by purpose.
 	Purpose *apiv1alpha1.GatePurpose `json:"purpose,omitempty"`
-	// timeoutSeconds bounds one attempt; default 600, and for load as long as it takes and two minutes more. An attempt that does not end by then did not pass.
+	// timeoutSeconds bounds one attempt; default 600, and for load and metric as long as it takes and two minutes more; of a webhook it is how long the answer may take. An attempt that does not end by then did not pass.
 	TimeoutSeconds *int32 `json:"timeoutSeconds,omitempty"`
 	// retries is how often an attempt that did not pass is repeated; default 0. Each attempt stays in the record.
 	Retries *int32 `json:"retries,omitempty"`
@@ -27,6 +27,10 @@ type GateApplyConfiguration struct {
 	Job *JobGateApplyConfiguration `json:"job,omitempty"`
 	// load sends HTTP requests at a steady rate and judges latency and success by thresholds.
 	Load *LoadGateApplyConfiguration `json:"load,omitempty"`
+	// metric asks a Prometheus again and again, and judges its answers.
+	Metric *MetricGateApplyConfiguration `json:"metric,omitempty"`
+	// webhook asks a system of somebody else, and takes its answer.
+	Webhook *WebhookGateApplyConfiguration `json:"webhook,omitempty"`
 	// soak waits and watches: the release stays ready, restarts nothing and does not change.
 	Soak *SoakGateApplyConfiguration `json:"soak,omitempty"`
 	// templateRef takes the gate from a GateTemplate of the platform team, whose purpose it has to state.
@@ -92,6 +96,22 @@ func (b *GateApplyConfiguration) WithJob(value *JobGateApplyConfiguration) *Gate
 // If called multiple times, the Load field is set to the value of the last call.
 func (b *GateApplyConfiguration) WithLoad(value *LoadGateApplyConfiguration) *GateApplyConfiguration {
 	b.Load = value
+	return b
+}
+
+// WithMetric sets the Metric field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Metric field is set to the value of the last call.
+func (b *GateApplyConfiguration) WithMetric(value *MetricGateApplyConfiguration) *GateApplyConfiguration {
+	b.Metric = value
+	return b
+}
+
+// WithWebhook sets the Webhook field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Webhook field is set to the value of the last call.
+func (b *GateApplyConfiguration) WithWebhook(value *WebhookGateApplyConfiguration) *GateApplyConfiguration {
+	b.Webhook = value
 	return b
 }
 

@@ -40,6 +40,10 @@ type GateStatusApplyConfiguration struct {
 	Image *string `json:"image,omitempty"`
 	// tests are what the reports of a job gate with junit say.
 	Tests *TestFiguresApplyConfiguration `json:"tests,omitempty"`
+	// metric holds what a metric gate saw.
+	Metric *MetricFiguresApplyConfiguration `json:"metric,omitempty"`
+	// webhook holds what a webhook gate was told.
+	Webhook *WebhookFiguresApplyConfiguration `json:"webhook,omitempty"`
 	// load holds the figures of a load gate.
 	Load *LoadFiguresApplyConfiguration `json:"load,omitempty"`
 	// specHash over the gate as it was run, 64 hexadecimal digits; of a load gate with the generator's image.
@@ -172,6 +176,22 @@ func (b *GateStatusApplyConfiguration) WithImage(value string) *GateStatusApplyC
 // If called multiple times, the Tests field is set to the value of the last call.
 func (b *GateStatusApplyConfiguration) WithTests(value *TestFiguresApplyConfiguration) *GateStatusApplyConfiguration {
 	b.Tests = value
+	return b
+}
+
+// WithMetric sets the Metric field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Metric field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithMetric(value *MetricFiguresApplyConfiguration) *GateStatusApplyConfiguration {
+	b.Metric = value
+	return b
+}
+
+// WithWebhook sets the Webhook field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Webhook field is set to the value of the last call.
+func (b *GateStatusApplyConfiguration) WithWebhook(value *WebhookFiguresApplyConfiguration) *GateStatusApplyConfiguration {
+	b.Webhook = value
 	return b
 }
 

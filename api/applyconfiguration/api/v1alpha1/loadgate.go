@@ -32,7 +32,7 @@ type LoadGateApplyConfiguration struct {
 	// protocol is HTTP1 (default), HTTP2 or HTTP2Cleartext.
 	Protocol *apiv1alpha1.LoadProtocol `json:"protocol,omitempty"`
 	// tls says how the certificate of an https target is verified; by default against the authorities of the generator's image.
-	TLS *LoadTLSApplyConfiguration `json:"tls,omitempty"`
+	TLS *GateTLSApplyConfiguration `json:"tls,omitempty"`
 	// requestTimeoutSeconds bounds one request; default 10. What is not answered by then failed.
 	RequestTimeoutSeconds *int32 `json:"requestTimeoutSeconds,omitempty"`
 	// thresholds that the release has to keep.
@@ -122,7 +122,7 @@ func (b *LoadGateApplyConfiguration) WithProtocol(value apiv1alpha1.LoadProtocol
 // WithTLS sets the TLS field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the TLS field is set to the value of the last call.
-func (b *LoadGateApplyConfiguration) WithTLS(value *LoadTLSApplyConfiguration) *LoadGateApplyConfiguration {
+func (b *LoadGateApplyConfiguration) WithTLS(value *GateTLSApplyConfiguration) *LoadGateApplyConfiguration {
 	b.TLS = value
 	return b
 }

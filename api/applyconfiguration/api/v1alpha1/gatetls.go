@@ -6,27 +6,27 @@ import (
 	apiv1alpha1 "github.com/sluice-dev/sluice/api/v1alpha1"
 )
 
-// LoadTLSApplyConfiguration represents a declarative configuration of the LoadTLS type for use
+// GateTLSApplyConfiguration represents a declarative configuration of the GateTLS type for use
 // with apply.
 //
-// LoadTLS says how certificates of targets are verified.
-type LoadTLSApplyConfiguration struct {
+// GateTLS says how certificates are verified of who answers a gate.
+type GateTLSApplyConfiguration struct {
 	// verification of the certificate: Verify (default), or Skip, which trusts whoever answers.
 	Verification *apiv1alpha1.TLSVerification `json:"verification,omitempty"`
-	// certificateAuthorities to trust, as PEM, instead of those of the generator's image.
+	// certificateAuthorities to trust, as PEM, instead of those of the operator's image.
 	CertificateAuthorities *string `json:"certificateAuthorities,omitempty"`
 }
 
-// LoadTLSApplyConfiguration constructs a declarative configuration of the LoadTLS type for use with
+// GateTLSApplyConfiguration constructs a declarative configuration of the GateTLS type for use with
 // apply.
-func LoadTLS() *LoadTLSApplyConfiguration {
-	return &LoadTLSApplyConfiguration{}
+func GateTLS() *GateTLSApplyConfiguration {
+	return &GateTLSApplyConfiguration{}
 }
 
 // WithVerification sets the Verification field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Verification field is set to the value of the last call.
-func (b *LoadTLSApplyConfiguration) WithVerification(value apiv1alpha1.TLSVerification) *LoadTLSApplyConfiguration {
+func (b *GateTLSApplyConfiguration) WithVerification(value apiv1alpha1.TLSVerification) *GateTLSApplyConfiguration {
 	b.Verification = &value
 	return b
 }
@@ -34,7 +34,7 @@ func (b *LoadTLSApplyConfiguration) WithVerification(value apiv1alpha1.TLSVerifi
 // WithCertificateAuthorities sets the CertificateAuthorities field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the CertificateAuthorities field is set to the value of the last call.
-func (b *LoadTLSApplyConfiguration) WithCertificateAuthorities(value string) *LoadTLSApplyConfiguration {
+func (b *GateTLSApplyConfiguration) WithCertificateAuthorities(value string) *GateTLSApplyConfiguration {
 	b.CertificateAuthorities = &value
 	return b
 }

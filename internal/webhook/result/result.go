@@ -1,0 +1,82 @@
+// Package result is what a webhook gate is given and what it leaves behind: figures in the termination message of its
+// container, which nobody but a kubelet reports. It is pure.
+package result
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/sluice-dev/sluice/api/v1alpha1"
+)
+
+// What the API's schema lets figures hold, in bytes.
+const (
+	MaxText     = 512
+	MaxURL      = 1024
+	MaxReceiver = 300
+	maxID       = 64
+)
+
+// MaxMessage is how many bytes of a message the kubelet takes.
+const MaxMessage = 4096
+
+// Encode writes figures for the message of a container, in at most MaxMessage bytes.
+func Encode(f *v1alpha1.WebhookFigures) ([]byte, error) {
+	text, err := encode(f)
+	if err != nil || len(text) <= MaxMessage {
+		return text, err
+	}
+	// Only texts that consist of what JSON escapes are so long.
+	short := *f
+	short.Message = v1alpha1.Clip(f.Message, 100)
+	return encode(&short)
+}
+
+func encode(f *v1alpha1.WebhookFigures) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(f)
+	return text.Bytes(), err
+}
+
+// Decode reads what Encode wrote.
+func Decode(text string) (*v1alpha1.WebhookFigures, error) {
+	f := &v1alpha1.WebhookFigures{}
+	if err := json.Unmarshal([]byte(text), f); err != nil {
+		return nil, fmt.Errorf("it is no result of a webhook gate: %w", err)
+	}
+	switch {
+	case f.Answer != v1alpha1.AnswerPassed && f.Answer != v1alpha1.AnswerFailed && f.Answer != v1alpha1.AnswerNone:
+		return nil, fmt.Errorf("it is no result of a webhook gate: the answer is %q", v1alpha1.Clip(string(f.Answer), 32))
+	case f.Requests == nil || *f.Requests < 0:
+		return nil, errors.New("it is no result of a webhook gate: it does not say how many requests were sent")
+	case *f.Requests == 0 && f.Answer != v1alpha1.AnswerNone:
+		return nil, errors.New("it is no result of a webhook gate: an answer without a request")
+	case f.URL != "" && !IsReport(f.URL):
+		return nil, errors.New("it is no result of a webhook gate: its url is none")
+	}
+	f.Message, f.Receiver, f.EventID = OneLine(f.Message, MaxText), OneLine(f.Receiver, MaxReceiver), OneLine(f.EventID, maxID)
+	return f, nil
+}
+
+// IsReport says whether a text is a URL that people can be shown: http or https, without a user, and nothing that could
+// pass for something else on a screen.
+func IsReport(text string) bool {
+	if len(text) > MaxURL || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return false
+	}
+	parsed, err := url.Parse(text)
+	return err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Hostname() != "" && parsed.User == nil
+}
+
+// OneLine makes a text of others fit to print: one line, without control characters, at most so many bytes.
+func OneLine(text string, most int) string {
+	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	return v1alpha1.Clip(text, most)
+}
