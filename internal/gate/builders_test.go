@@ -67,6 +67,20 @@ func (b *startBuilder) Metric(changes ...func(*v1alpha1.MetricGate)) *startBuild
 	return b
 }
 
+// Webhook makes it a webhook gate instead.
+func (b *startBuilder) Webhook(changes ...func(*v1alpha1.WebhookGate)) *startBuilder {
+	b.s.Generator = operatorImage
+	b.s.Gate.Job = v1alpha1.JobGate{}
+	b.s.Gate.Webhook = v1alpha1.WebhookGate{
+		URL:        "https://scanner.example.com/$(SLUICE_NAMESPACE)",
+		SigningKey: v1alpha1.SecretKeyReference{Name: "sluice-gate.shop.checkout", Key: "signing-key"},
+	}
+	for _, change := range changes {
+		change(&b.s.Gate.Webhook)
+	}
+	return b
+}
+
 func (b *startBuilder) With(change func(*v1alpha1.JobGate)) *startBuilder {
 	change(&b.s.Gate.Job)
 	return b
@@ -98,6 +112,13 @@ func makeLoadJob(workers int32) *jobBuilder {
 // makeMetricJob is the Job of an attempt of a metric gate.
 func makeMetricJob() *jobBuilder {
 	job := Render(makeStart().Metric().Obj())
+	job.UID = "job-1"
+	return &jobBuilder{job}
+}
+
+// makeWebhookJob is the Job of an attempt of a webhook gate.
+func makeWebhookJob() *jobBuilder {
+	job := Render(makeStart().Webhook().Obj())
 	job.UID = "job-1"
 	return &jobBuilder{job}
 }
