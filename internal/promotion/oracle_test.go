@@ -532,7 +532,7 @@ func (o oracle) whyNoGate(gate promotion.StartGate) string {
 		}
 	}
 	image := gate.Gate.Job.Image
-	if promotion.IsLoad(gate.Gate) || promotion.IsMetric(gate.Gate) {
+	if promotion.IsLoad(gate.Gate) || promotion.IsMetric(gate.Gate) || promotion.IsWebhook(gate.Gate) {
 		image = gate.Generator
 	}
 	if !strings.Contains(image, "@") {
