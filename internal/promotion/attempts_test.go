@@ -44,6 +44,7 @@ func TestOnInconclusive(t *testing.T) {
 		state    v1alpha1.EnvironmentState
 		attempts string
 	}{
+		{"what passed is not repeated", "", 2, []promotion.RunState{passed, failed, failed}, v1alpha1.StatePassed, "1 Passed"},
 		{"left out, it is repeated like a failure", "", 1, []promotion.RunState{inconclusive, passed}, v1alpha1.StatePassed, "1 Inconclusive true, 2 Passed"},
 		{"Retry", v1alpha1.RetryInconclusive, 2, []promotion.RunState{inconclusive, failed, passed}, v1alpha1.StatePassed, "1 Inconclusive true, 2 Failed true, 3 Passed"},
 		{"Retry, as often as may be", v1alpha1.RetryInconclusive, 1, []promotion.RunState{inconclusive, inconclusive, passed}, v1alpha1.StateRolledBack, "1 Inconclusive true, 2 Inconclusive"},

@@ -209,7 +209,7 @@ var mutants = []mutant{
 `, `g.DeclaredBy == v1alpha1.DeclaredByPlatform || g.GateTemplate.Name != ""
 `},
 	{"an edit of a template voids no evidence though it should", "template.go",
-		`if g.GateTemplate.SpecHash == now {`, `if g.GateTemplate.SpecHash != "" {`},
+		`if g.GateTemplate.SpecHash == now {`, `if g.GateTemplate.SpecHash != "" || now == "" {`},
 	{"an edit of a template voids evidence", "template.go",
 		`if wanted.Revision != v1alpha1.PresentRevision {`, `if wanted.Name == "" {`},
 	{"a release goes on though its evidence was revoked", "deploy.go",
