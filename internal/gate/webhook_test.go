@@ -127,8 +127,10 @@ func TestCheckWebhook(t *testing.T) {
 		change func(*v1alpha1.WebhookGate)
 		field  string
 	}{
-		"signingKey":           {func(g *v1alpha1.WebhookGate) { g.SigningKey = foreign }, "signingKey"},
-		"header Authorization": {func(g *v1alpha1.WebhookGate) { g.Headers = []v1alpha1.LoadHeader{{Name: "Authorization", SecretKeyRef: foreign}} }, "secretKeyRef"},
+		"signingKey": {func(g *v1alpha1.WebhookGate) { g.SigningKey = foreign }, "signingKey"},
+		"header Authorization": {func(g *v1alpha1.WebhookGate) {
+			g.Headers = []v1alpha1.LoadHeader{{Name: "Authorization", SecretKeyRef: foreign}}
+		}, "secretKeyRef"},
 	} {
 		want := `takes ` + what + ` from the Secret "database"`
 		err := Check(makeStart().Webhook(c.change).Obj().Gate, "shop/checkout")

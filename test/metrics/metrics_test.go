@@ -129,7 +129,8 @@ func TestAPrometheusThatGoes(t *testing.T) {
 	goes := func() func(context.Context, time.Duration) error {
 		pauses := 0
 		return func(context.Context, time.Duration) error {
-			if pauses++; pauses == 3 {
+			pauses++
+			if pauses == 3 {
 				server.stop()
 			}
 			return nil

@@ -158,7 +158,7 @@ func test(overlay, packages string) (string, error) {
 		args = append(args, "-overlay="+overlay)
 	}
 	cmd := exec.Command("go", append(args, packages)...) //nolint:gosec,noctx // the tests of this repository, with a time limit of their own.
-	cmd.Env = append(os.Environ(), "GOGC=400") // memory for time: compiler, linker and tests live for seconds.
+	cmd.Env = append(os.Environ(), "GOGC=400")           // memory for time: compiler, linker and tests live for seconds.
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	err := cmd.Run()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -51,18 +52,27 @@ func Decode(text string) (*v1alpha1.WebhookFigures, error) {
 	if err := json.Unmarshal([]byte(text), f); err != nil {
 		return nil, fmt.Errorf("it is no result of a webhook gate: %w", err)
 	}
-	switch {
-	case f.Answer != v1alpha1.AnswerPassed && f.Answer != v1alpha1.AnswerFailed && f.Answer != v1alpha1.AnswerNone:
-		return nil, fmt.Errorf("it is no result of a webhook gate: the answer is %q", v1alpha1.Clip(string(f.Answer), 32))
-	case f.Requests == nil || *f.Requests < 0:
-		return nil, errors.New("it is no result of a webhook gate: it does not say how many requests were sent")
-	case *f.Requests == 0 && f.Answer != v1alpha1.AnswerNone:
-		return nil, errors.New("it is no result of a webhook gate: an answer without a request")
-	case f.URL != "" && !IsReport(f.URL):
-		return nil, errors.New("it is no result of a webhook gate: its url is none")
+	if err := check(f); err != nil {
+		return nil, fmt.Errorf("it is no result of a webhook gate: %w", err)
 	}
 	f.Message, f.Receiver, f.EventID = OneLine(f.Message, MaxText), OneLine(f.Receiver, MaxReceiver), OneLine(f.EventID, maxID)
 	return f, nil
+}
+
+// check says what figures say that the program never does.
+func check(f *v1alpha1.WebhookFigures) error {
+	known := []v1alpha1.WebhookAnswer{v1alpha1.AnswerPassed, v1alpha1.AnswerFailed, v1alpha1.AnswerNone}
+	switch {
+	case !slices.Contains(known, f.Answer):
+		return fmt.Errorf("the answer is %q", v1alpha1.Clip(string(f.Answer), 32))
+	case f.Requests == nil || *f.Requests < 0:
+		return errors.New("it does not say how many requests were sent")
+	case *f.Requests == 0 && f.Answer != v1alpha1.AnswerNone:
+		return errors.New("an answer without a request")
+	case f.URL != "" && !IsReport(f.URL):
+		return errors.New("its url is none")
+	}
+	return nil
 }
 
 // IsReport says whether a text is a URL that people can be shown: http or https, without a user, and nothing that could
