@@ -36,7 +36,7 @@
 //	exit-code=1   the containers end with this code
 //	passes-at=2   with code 0 where the pod's label sluice.dev/attempt has this value
 //	wait          they end once the annotation test.sluice.dev/exit-code is there
-//	load          the same: no load is sent here, and a test says what was measured
+//	load          the same, as for metric and webhook: nobody is asked here, and a test says what came of it
 //	unpullable    the pod stays Pending, and a test writes its status
 //
 // The status carries imageID as a kubelet would write it, "repository@digest". The digest comes from image-ids,
