@@ -72,8 +72,8 @@ func ManagerOptions() ctrl.Options {
 		},
 		Client: client.Options{Cache: &client.CacheOptions{
 			EnableReadYourWritesConsistency: &ownWrites,
-			// Secrets are read when they are needed, and never kept.
-			DisableFor: []client.Object{&corev1.Secret{}},
+			// Secrets are read when they are needed, and never kept. Services are, when a gate starts: it is not worth watching all.
+			DisableFor: []client.Object{&corev1.Secret{}, &corev1.Service{}},
 		}},
 	}
 }

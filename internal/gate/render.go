@@ -2,7 +2,6 @@ package gate
 
 import (
 	"strconv"
-	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -167,7 +166,7 @@ func ownVariables(start promotion.StartGate) []corev1.EnvVar {
 		{Name: "SLUICE_ATTEMPT", Value: strconv.Itoa(int(start.Attempt))},
 	}
 	for _, image := range start.Images {
-		name := "SLUICE_IMAGE_" + strings.ReplaceAll(strings.ToUpper(image.Name), "-", "_")
+		name := "SLUICE_IMAGE_" + variableName(image.Name)
 		variables = append(variables, corev1.EnvVar{Name: name, Value: image.Reference()})
 	}
 	return variables

@@ -3,8 +3,10 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,8 +16,10 @@ import (
 	"github.com/sluice-dev/sluice/internal/refusal"
 )
 
-// Jobs is what the Runner needs of a client.
-type Jobs interface {
+// Client is what the Runner needs of one.
+type Client interface {
+	// List as in client.Reader: the pods and Services of the namespace, before an attempt is started.
+	List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error
 	// Create as in client.Writer.
 	Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error
 	// Get as in client.Reader; it is asked only where a Job of the name exists already.
@@ -28,8 +32,8 @@ type Jobs interface {
 // something is a *refusal.Error: GateNotAllowed where the gate asks for too much, PermissionMissing where RBAC refused, and
 // GateCannotStart where a policy, a webhook, a quota or the schema did, or where another Job has the name.
 type Runner struct {
-	// Client that reads and writes Jobs.
-	Client Jobs
+	// Client that reads what a test is told of, and reads and writes Jobs.
+	Client Client
 }
 
 // Start creates the Job of an attempt. That it exists already is a success, if it is this very attempt.
@@ -37,12 +41,30 @@ func (r *Runner) Start(ctx context.Context, start promotion.StartGate) error {
 	if err := Check(start.Gate, start.Pipeline); err != nil {
 		return refusal.New(v1alpha1.ReasonGateNotAllowed, err)
 	}
+	variables, err := r.serviceVariables(ctx, start)
+	if err != nil {
+		return refusal.Explain(err, v1alpha1.ReasonGateCannotStart, "start gate %s: look where the release answers", start.Gate.Name)
+	}
 	job := Render(start)
-	err := r.Client.Create(ctx, job)
+	// They come first: a variable may refer to those before it.
+	container := &job.Spec.Template.Spec.Containers[0]
+	container.Env = slices.Concat(variables, container.Env)
+	err = r.Client.Create(ctx, job)
 	if apierrors.IsAlreadyExists(err) {
 		return r.recognise(ctx, job)
 	}
 	return refusal.Explain(err, v1alpha1.ReasonGateCannotStart, "start gate %s as Job %s/%s", start.Gate.Name, start.Namespace, start.Job)
+}
+
+func (r *Runner) serviceVariables(ctx context.Context, start promotion.StartGate) ([]corev1.EnvVar, error) {
+	var services corev1.ServiceList
+	var pods corev1.PodList
+	for _, list := range []client.ObjectList{&services, &pods} {
+		if err := r.Client.List(ctx, list, client.InNamespace(start.Namespace)); err != nil {
+			return nil, err
+		}
+	}
+	return serviceVariables(start.Images, services.Items, pods.Items), nil
 }
 
 // recognise looks whether the Job that has the name is the one wanted. One that only has the name could have been made

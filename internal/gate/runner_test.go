@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -156,6 +158,50 @@ func TestStop(t *testing.T) {
 			}
 			if deleted.GetName() != stop.Job || deleted.GetNamespace() != stop.Namespace || *options.PropagationPolicy != metav1.DeletePropagationBackground {
 				t.Errorf("want the Job deleted with its pods in the background, got %s/%s %+v", deleted.GetNamespace(), deleted.GetName(), options)
+			}
+		})
+	}
+}
+
+func TestATestIsToldWhereTheReleaseAnswers(t *testing.T) {
+	start := makeStart().Obj()
+	image := start.Images[0]
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: start.Namespace, Name: "api-1", Labels: map[string]string{"app": "api"}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "api", Image: image.Reference()}}},
+	}
+	here, elsewhere := service("api", pod.Labels, 80), service("api", pod.Labels, 81)
+	here.Namespace, elsewhere.Namespace = start.Namespace, "shop-prod"
+	for reason, c := range map[string]struct {
+		refuse  error
+		refusal string
+		want    corev1.EnvVar
+	}{
+		"the Service of its namespace": {want: corev1.EnvVar{Name: "SLUICE_SERVICE_API", Value: "api." + start.Namespace + ".svc:80"}},
+		"nobody lets it look": {
+			refuse: apierrors.NewForbidden(schema.GroupResource{Resource: "services"}, "", errors.New(`User "system:serviceaccount:sluice-system:sluice" cannot list resource "services"`)), refusal: v1alpha1.ReasonPermissionMissing,
+		},
+	} {
+		t.Run(reason, func(t *testing.T) {
+
+			client := fake.NewClientBuilder().WithObjects(pod.DeepCopy(), here.DeepCopy(), elsewhere.DeepCopy()).WithInterceptorFuncs(interceptor.Funcs{
+				List: func(ctx context.Context, w client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+					if c.refuse != nil {
+						return c.refuse
+					}
+					return w.List(ctx, list, opts...)
+				},
+			}).Build()
+			err := (&Runner{Client: client}).Start(t.Context(), start)
+			if got := refusedFor(err); got != c.refusal {
+				t.Fatalf("refused for %q: %v", got, err)
+			}
+			job := &batchv1.Job{}
+			if err := client.Get(t.Context(), types.NamespacedName{Namespace: start.Namespace, Name: start.Job}, job); (err != nil) != (c.refusal != "") {
+				t.Fatal(err)
+			}
+			if c.refusal == "" && job.Spec.Template.Spec.Containers[0].Env[0] != c.want {
+				t.Errorf("told %v", job.Spec.Template.Spec.Containers[0].Env)
 			}
 		})
 	}

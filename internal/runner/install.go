@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,26 +11,32 @@ import (
 // programMode lets every user of the pod run the program: the test's image says which one it has.
 const programMode = 0o555
 
-// Install copies the program that runs into a directory, as sluice.
+// Install copies the program that runs into a directory, as sluice. It may be there already, in whole or in part: a
+// kubelet that was interrupted runs an init container again.
 func Install(directory string) error {
+	if err := install(directory); err != nil {
+		return fmt.Errorf("install the runner: %w", err)
+	}
+	return nil
+}
+
+func install(directory string) error {
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("find the program: %w", err)
+		return err
 	}
 	source, err := os.Open(self)
 	if err != nil {
-		return fmt.Errorf("read the program: %w", err)
+		return err
 	}
 	defer func() { _ = source.Close() }()
-	target, err := os.OpenFile(filepath.Join(directory, "sluice"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, programMode)
+	target, err := os.CreateTemp(directory, "sluice-*")
 	if err != nil {
-		return fmt.Errorf("install the runner: %w", err)
+		return err
 	}
-	if _, err := io.Copy(target, source); err != nil {
-		return fmt.Errorf("install the runner: %w", err)
+	_, err = io.Copy(target, source)
+	if err := errors.Join(err, target.Chmod(programMode), target.Close()); err != nil {
+		return errors.Join(err, os.Remove(target.Name()))
 	}
-	if err := target.Close(); err != nil {
-		return fmt.Errorf("install the runner: %w", err)
-	}
-	return os.Chmod(target.Name(), programMode)
+	return os.Rename(target.Name(), filepath.Join(directory, "sluice"))
 }
