@@ -101,6 +101,9 @@ fuzz: ## Fuzz the core, and what reads the words of others, for FUZZTIME=1m each
 	go test ./internal/promotion -run '^$$' -fuzz FuzzDecide -fuzztime $(or $(FUZZTIME),1m)
 	go test ./internal/load/result -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),1m)
 	go test ./internal/metric/result -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),1m)
+	go test ./internal/webhook -run '^$$' -fuzz FuzzAnswer -fuzztime $(or $(FUZZTIME),1m)
+	go test ./internal/webhook/result -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),1m)
+	go test ./internal/promotion/calendar -run '^$$' -fuzz FuzzAt -fuzztime $(or $(FUZZTIME),1m)
 	go test ./internal/junit -run '^$$' -fuzz FuzzAdd -fuzztime $(or $(FUZZTIME),1m)
 	go test ./internal/junit -run '^$$' -fuzz FuzzDecodeSummary -fuzztime $(or $(FUZZTIME),1m)
 

@@ -21,6 +21,9 @@ trap cleanup EXIT
 
 bring_up_cluster
 install_sluice
+say 'A Prometheus, for gates that ask one:'
+prometheus=$(hack/tools/build.sh prometheus)
+go run ./hack/images push -binary "$prometheus" -to "127.0.0.1:${REGISTRY_PORT:-5000}/shop/prometheus:v1"
 step 'Assertions'
 export SLUICE_E2E_IMAGES=$work/images
 go test ./test/e2e -count=1 -v -timeout 30m

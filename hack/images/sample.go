@@ -36,7 +36,10 @@ func sample() []sampleImage {
 			sampleImage{repository: "shop/checkout-worker", tag: tag, directory: "worker"},
 		)
 	}
-	return append(images, sampleImage{repository: "shop/checkout-tests", tag: "v1", directory: "tests"})
+	return append(images,
+		sampleImage{repository: "shop/checkout-tests", tag: "v1", directory: "tests"},
+		sampleImage{repository: "shop/checkout-scanner", tag: "v1", directory: "scanner"},
+	)
 }
 
 func (i sampleImage) reference(registry string) string {

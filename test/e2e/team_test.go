@@ -126,8 +126,8 @@ func sampleGate(name string, purpose v1alpha1.GatePurpose, args ...string) v1alp
 	return v1alpha1.Gate{Name: name, Purpose: purpose, TimeoutSeconds: 120, Job: v1alpha1.JobGate{Image: registry + "/shop/checkout-tests:v1", Args: args}}
 }
 
-// promote asks for a version as dave, by tags.
-func (s *team) promote(name, tag string) {
+// promote asks for a version as dave, by tags; of some environments, or of all.
+func (s *team) promote(name, tag string, environments ...string) {
 	s.t.Helper()
 	dave, _ := s.as(s.t, "dave")
 	p := &v1alpha1.Promotion{
@@ -135,7 +135,7 @@ func (s *team) promote(name, tag string) {
 		Spec: v1alpha1.PromotionSpec{
 			PipelineRef: v1alpha1.LocalPipelineReference{Name: "checkout"},
 			Images:      []v1alpha1.PromotedImage{{Name: "api", Tag: tag}, {Name: "worker", Tag: tag}},
-			Reason:      "version " + tag,
+			Reason:      "version " + tag, Environments: environments,
 		},
 	}
 	if err := dave.Create(s.t.Context(), p); err != nil {
