@@ -21,6 +21,8 @@ import (
 type Performer struct {
 	// Client that reads from the cache and writes.
 	Client client.Client
+	// APIReader reads past the cache.
+	APIReader client.Reader
 	// Exceptions that records tell of.
 	Exceptions Exceptions
 }
@@ -56,7 +58,7 @@ func (p *Performer) Perform(ctx context.Context, owner *v1alpha1.Promotion, effe
 
 func (p *Performer) perform(ctx context.Context, owner *v1alpha1.Promotion, effect promotion.Effect) (string, error) {
 	applier := delivery.Applier{Client: p.Client}
-	runner := gate.Runner{Client: p.Client}
+	runner := gate.Runner{Client: p.Client, APIReader: p.APIReader}
 	switch e := effect.(type) {
 	case promotion.UpdateEnvironment:
 		return e.Namespace, p.updateEnvironment(ctx, e)

@@ -72,8 +72,8 @@ func ManagerOptions() ctrl.Options {
 		},
 		Client: client.Options{Cache: &client.CacheOptions{
 			EnableReadYourWritesConsistency: &ownWrites,
-			// Secrets are read when they are needed, and never kept. Services are, when a gate starts: it is not worth watching all.
-			DisableFor: []client.Object{&corev1.Secret{}, &corev1.Service{}},
+			// Secrets are read when they are needed, and never kept.
+			DisableFor: []client.Object{&corev1.Secret{}},
 		}},
 	}
 }
@@ -111,7 +111,7 @@ func (s *Setup) WithManager(ctx context.Context, mgr ctrl.Manager) error {
 		return err
 	}
 	c := mgr.GetClient()
-	gatherer, performer := &Gatherer{Reader: c, Operator: s.Operator, Own: s.Own}, &Performer{Client: c, Exceptions: NewExceptions()}
+	gatherer, performer := &Gatherer{Reader: c, Operator: s.Operator, Own: s.Own}, &Performer{Client: c, APIReader: mgr.GetAPIReader(), Exceptions: NewExceptions()}
 	if s.Metrics != nil {
 		if err := errors.Join(s.Metrics.Register(newPolicyMetric(gatherer)), s.Metrics.Register(performer.Exceptions.counter)); err != nil {
 			return fmt.Errorf("register metrics: %w", err)

@@ -18,7 +18,7 @@ import (
 
 // Client is what the Runner needs of one.
 type Client interface {
-	// List as in client.Reader: the pods and Services of the namespace, before an attempt is started.
+	// List as in client.Reader: the pods of the namespace, before an attempt is started.
 	List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error
 	// Create as in client.Writer.
 	Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error
@@ -32,8 +32,10 @@ type Client interface {
 // something is a *refusal.Error: GateNotAllowed where the gate asks for too much, PermissionMissing where RBAC refused, and
 // GateCannotStart where a policy, a webhook, a quota or the schema did, or where another Job has the name.
 type Runner struct {
-	// Client that reads what a test is told of, and reads and writes Jobs.
+	// Client that reads and writes Jobs, and reads pods.
 	Client Client
+	// APIReader reads Services past the cache: they are wanted when an attempt starts, and not worth a watch of them all.
+	APIReader client.Reader
 }
 
 // Start creates the Job of an attempt. That it exists already is a success, if it is this very attempt.
@@ -59,10 +61,11 @@ func (r *Runner) Start(ctx context.Context, start promotion.StartGate) error {
 func (r *Runner) serviceVariables(ctx context.Context, start promotion.StartGate) ([]corev1.EnvVar, error) {
 	var services corev1.ServiceList
 	var pods corev1.PodList
-	for _, list := range []client.ObjectList{&services, &pods} {
-		if err := r.Client.List(ctx, list, client.InNamespace(start.Namespace)); err != nil {
-			return nil, err
-		}
+	if err := r.APIReader.List(ctx, &services, client.InNamespace(start.Namespace)); err != nil {
+		return nil, err
+	}
+	if err := r.Client.List(ctx, &pods, client.InNamespace(start.Namespace)); err != nil {
+		return nil, err
 	}
 	return serviceVariables(start.Images, services.Items, pods.Items), nil
 }

@@ -62,7 +62,7 @@ func TestStart(t *testing.T) {
 				builder = builder.WithObjects(c.existing.DeepCopy())
 			}
 			server := builder.Build()
-			err := (&Runner{Client: server}).Start(context.Background(), start)
+			err := (&Runner{Client: server, APIReader: server}).Start(context.Background(), start)
 			if refusedFor(err) != c.refusal || (err == nil) != (c.refusal == "") {
 				t.Fatalf("want refusal %q, got %v", c.refusal, err)
 			}
@@ -93,7 +93,7 @@ func TestStartRefused(t *testing.T) {
 			server := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
 				Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return c.err },
 			}).Build()
-			err := (&Runner{Client: server}).Start(context.Background(), makeStart().Obj())
+			err := (&Runner{Client: server, APIReader: server}).Start(context.Background(), makeStart().Obj())
 			if !errors.Is(err, c.err) || refusedFor(err) != c.refusal {
 				t.Errorf("want refusal %q, got %q of %v", c.refusal, refusedFor(err), err)
 			}
@@ -106,7 +106,7 @@ func TestStartScenario35RefusesBeforeItWrites(t *testing.T) {
 		j.Env = []v1alpha1.GateVariable{{Name: "P", SecretKeyRef: v1alpha1.SecretKeyReference{Name: "db-password", Key: "p"}}}
 	}).Obj()
 	server := fake.NewClientBuilder().Build()
-	err := (&Runner{Client: server}).Start(context.Background(), start)
+	err := (&Runner{Client: server, APIReader: server}).Start(context.Background(), start)
 	if refusedFor(err) != v1alpha1.ReasonGateNotAllowed {
 		t.Errorf("want it refused, got %v", err)
 	}
@@ -122,7 +122,7 @@ func TestStartCannotRecogniseYet(t *testing.T) {
 			return apierrors.NewNotFound(jobs, key.Name)
 		},
 	}).Build()
-	err := (&Runner{Client: server}).Start(context.Background(), makeStart().Obj())
+	err := (&Runner{Client: server, APIReader: server}).Start(context.Background(), makeStart().Obj())
 	if err == nil || refusedFor(err) != "" {
 		t.Errorf("want an error to try again after: the cache lags behind, got %v", err)
 	}
@@ -192,7 +192,7 @@ func TestATestIsToldWhereTheReleaseAnswers(t *testing.T) {
 					return w.List(ctx, list, opts...)
 				},
 			}).Build()
-			err := (&Runner{Client: client}).Start(t.Context(), start)
+			err := (&Runner{Client: client, APIReader: client}).Start(t.Context(), start)
 			if got := refusedFor(err); got != c.refusal {
 				t.Fatalf("refused for %q: %v", got, err)
 			}

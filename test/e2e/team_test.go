@@ -176,7 +176,7 @@ func (s *team) sign(user, name string) {
 		}
 		approval, err := s.approval(name)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %s", err, p.Status.Message)
 		}
 		return person.Create(s.t.Context(), approval)
 	})
