@@ -62,6 +62,8 @@ type App struct {
 	Clock clock.Clock
 	// Connect makes a client of the cluster that the flags name; warnings of the API server are written to the writer.
 	Connect func(*genericclioptions.ConfigFlags, io.Writer) (client.WithWatch, error)
+	// ConnectLogs makes a reader of the logs of that cluster.
+	ConnectLogs func(*genericclioptions.ConfigFlags) (LastLine, error)
 	// Ticks returns a channel that fires when ages on a screen have to be drawn again, and a function that ends it.
 	Ticks func() (<-chan time.Time, func())
 	// CountedWithin is how long approve waits for the operator to say whether a signature counts.
@@ -71,9 +73,10 @@ type App struct {
 // New returns the program as it runs on a person's machine.
 func New() *App {
 	return &App{
-		Console: NewConsole(),
-		Clock:   clock.Real{},
-		Connect: connect,
+		Console:     NewConsole(),
+		Clock:       clock.Real{},
+		Connect:     connect,
+		ConnectLogs: connectLogs,
 		Ticks: func() (<-chan time.Time, func()) {
 			ticker := time.NewTicker(time.Second)
 			return ticker.C, ticker.Stop

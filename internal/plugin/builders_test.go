@@ -83,9 +83,14 @@ func app(t *testing.T, console Console, c client.WithWatch) *App {
 	t.Helper()
 	t.Setenv("KUBECONFIG", "/dev/null")
 	return &App{
-		Console:       console,
-		Clock:         noonClock{},
-		Connect:       func(*genericclioptions.ConfigFlags, io.Writer) (client.WithWatch, error) { return c, nil },
+		Console: console,
+		Clock:   noonClock{},
+		Connect: func(*genericclioptions.ConfigFlags, io.Writer) (client.WithWatch, error) { return c, nil },
+		ConnectLogs: func(*genericclioptions.ConfigFlags) (LastLine, error) {
+			return func(_ context.Context, namespace, pod string) (string, error) {
+				return "the log of " + namespace + "/" + pod, nil
+			}, nil
+		},
 		Ticks:         func() (<-chan time.Time, func()) { return nil, func() {} },
 		CountedWithin: time.Minute,
 	}
@@ -192,6 +197,17 @@ func makeJob(namespace, gate string, conditions ...batchv1.JobCondition) *batchv
 		},
 		Status: batchv1.JobStatus{StartTime: &started, Conditions: conditions},
 	}
+}
+
+// atWork is a Job of a gate that runs, and its pod.
+func atWork(namespace, gate string) []client.Object {
+	job := makeJob(namespace, gate)
+	job.Status.Active = 1
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: job.Name + "-x", Labels: map[string]string{batchv1.JobNameLabel: job.Name, v1alpha1.PromotionUIDLabel: uid}},
+		Status:     corev1.PodStatus{Phase: corev1.PodRunning},
+	}
+	return []client.Object{job, pod}
 }
 
 // withName answers "who am I".

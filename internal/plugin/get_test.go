@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -102,6 +103,36 @@ func TestGateFromItsJob(t *testing.T) {
 				t.Errorf("exit status %d: %s", status, console.err)
 			}
 			contains(t, console.out.String(), []string{tc.want})
+		})
+	}
+}
+
+// TestWhatAGateSays shows how far a gate is that runs, to who may see that.
+func TestWhatAGateSays(t *testing.T) {
+	p := makePromotion(makeProgress("test", v1alpha1.StateVerifying).Gate("contract", v1alpha1.GateRunning))
+	c := cluster{objects: append(atWork("shop-test", "contract"), p)}
+	for reason, tc := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"who may read logs":     {nil, true},
+		"who may not read logs": {apierrors.NewForbidden(schema.GroupResource{Resource: "pods/log"}, "", nil), false},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			console := newTerminal("")
+			a := app(t, console.Console, c.client())
+			a.ConnectLogs = func(*genericclioptions.ConfigFlags) (LastLine, error) {
+				return func(_ context.Context, namespace, pod string) (string, error) {
+					return " 50 %  200/s of " + namespace + "/" + pod, tc.err
+				}, nil
+			}
+			if status := a.Run(t.Context(), []string{"get", "promotion", p.Name, "-n", "shop"}); status != 0 {
+				t.Errorf("exit status %d: %s", status, console.err)
+			}
+			contains(t, console.out.String(), []string{"● contract Functional  Running"})
+			if got := strings.Contains(console.out.String(), "50 %  200/s of shop-test/sl-contract-x"); got != tc.want {
+				t.Errorf("it says how far it is: %v, want %v\n%s", got, tc.want, console.out)
+			}
 		})
 	}
 }

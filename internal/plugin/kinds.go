@@ -62,7 +62,10 @@ func (s *session) onePromotion(ctx context.Context, name string) (found, error) 
 	if err != nil {
 		return found{}, err
 	}
-	return found{object: p, lines: view.Promotion{Object: p, Jobs: jobs, Before: before}.Lines}, nil
+	lines := func(o view.Options) []view.Line {
+		return view.Promotion{Object: p, Jobs: jobs, Saying: s.saying(ctx, jobs), Before: before}.Lines(o)
+	}
+	return found{object: p, lines: lines}, nil
 }
 
 func pipelineKind() kind {

@@ -17,6 +17,8 @@ import (
 type session struct {
 	*App
 	client client.WithWatch
+	// logs of pods.
+	logs LastLine
 	// namespace that -n or the context names.
 	namespace string
 }
@@ -38,7 +40,11 @@ func (a *App) session(flags *genericclioptions.ConfigFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{App: a, client: c, namespace: namespace}, nil
+	logs, err := a.ConnectLogs(flags)
+	if err != nil {
+		return nil, err
+	}
+	return &session{App: a, client: c, logs: logs, namespace: namespace}, nil
 }
 
 // connect makes a client of the cluster that the flags name.

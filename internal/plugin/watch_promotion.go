@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,6 +23,8 @@ type promotionWatch struct {
 	now   view.Promotion
 	shown *view.Promotion
 	jobs  map[types.NamespacedName]batchv1.Job
+	// heard is when logs were read last.
+	heard time.Time
 	// compared says that what ran before is known.
 	compared bool
 	// lost is why the API server cannot be reached for now.
@@ -72,6 +75,7 @@ func (w *promotionWatch) loop(ctx context.Context, f *follower) error {
 				over, err = w.show(ctx)
 			}
 		case <-ticks:
+			w.listen(ctx)
 			err = w.draw()
 		case <-ctx.Done():
 			err = ctx.Err()
@@ -90,6 +94,14 @@ func (w *promotionWatch) followJobs(ctx context.Context, f *follower) error {
 		}
 	}
 	return nil
+}
+
+// listen hears how far the gates are that run, now and then. Lines elsewhere than on a screen tell of transitions alone.
+func (w *promotionWatch) listen(ctx context.Context) {
+	if now := w.Clock.Now(); w.Console.Screen && now.Sub(w.heard) >= logEvery {
+		w.heard = now
+		w.now.Saying = w.saying(ctx, w.now.Jobs)
+	}
 }
 
 // take takes over what happened.
@@ -137,6 +149,7 @@ func (w *promotionWatch) show(ctx context.Context) (over bool, err error) {
 	if err := w.compare(ctx); err != nil {
 		return false, err
 	}
+	w.listen(ctx)
 	outcome := w.now.Object.Status.Outcome
 	switch {
 	case !w.Console.Screen:

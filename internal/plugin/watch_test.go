@@ -204,6 +204,14 @@ func TestWatchOfWhatHasEnded(t *testing.T) {
 	w.ends(0)
 }
 
+func TestWatchSaysHowFarAGateIs(t *testing.T) {
+	w := startWatch(t, cluster{objects: append(atWork("shop-test", "contract"), verifying())}, &emulator{columns: 60, rows: 24}, watchArgs)
+	w.watches("PromotionList")
+	w.says("└─ the log of shop-test/sl-contract-x")
+	w.becomes(ending(v1alpha1.OutcomeSucceeded))
+	w.ends(0)
+}
+
 func TestWatchOnAScreen(t *testing.T) {
 	screen := &emulator{columns: 60, rows: 24}
 	w := startWatch(t, cluster{objects: []client.Object{verifying()}}, screen, watchArgs)

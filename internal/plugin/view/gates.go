@@ -128,6 +128,17 @@ func gateNode(o Options, g v1alpha1.GateStatus) node {
 	return n
 }
 
+// maxSaying is how much is shown of a line of a log.
+const maxSaying = 160
+
+// saying adds what the pod of a gate says while it runs: how far a load is, which sample was taken.
+func (n node) saying(gate v1alpha1.GateStatus, words string) node {
+	if gate.State == v1alpha1.GateRunning && words != "" {
+		n.children = append(n.children, node{label: line(toned(Faint, v1alpha1.Clip(words, maxSaying)))})
+	}
+	return n
+}
+
 // testNodes show the first tests that failed, with why.
 func testNodes(f v1alpha1.TestFigures) []node {
 	nodes := make([]node, 0, len(f.Failures))

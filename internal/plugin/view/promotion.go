@@ -7,6 +7,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 )
@@ -25,6 +26,8 @@ type Promotion struct {
 	Object *v1alpha1.Promotion
 	// Jobs of its gates, as far as the reader may see them.
 	Jobs []batchv1.Job
+	// Saying holds the last line of the log of Jobs that run, as far as the reader may see them.
+	Saying map[types.NamespacedName]string
 	// Before is what runs, or ran, in the last environment before this release came.
 	Before Running
 }
@@ -229,7 +232,7 @@ func (p Promotion) environment(o Options, e v1alpha1.EnvironmentProgress) node {
 		n.children = append(n.children, approvalNode(o, a))
 	}
 	for _, g := range overlay(e, p.Jobs) {
-		n.children = append(n.children, gateNode(o, g))
+		n.children = append(n.children, gateNode(o, g).saying(g, p.Saying[types.NamespacedName{Namespace: e.EnvironmentRef.Namespace, Name: g.JobRef.Name}]))
 	}
 	if e.RecordRef.Name != "" {
 		n.children = append(n.children, node{label: line(toned(Faint, "record "+e.RecordRef.Name))})
