@@ -305,6 +305,7 @@ func weaken() []attack {
 		{dave, "lift a freeze", `spec: {freezes: null}`},
 		{dave, "allow emergencies that he approves himself", `spec: {emergencies: {groups: [developers], requester: Allow}}`},
 		{flux, "let images of no pipeline in", `spec: {unmanagedImages: Allow}`},
+		{dave, "have webhooks call into the network of the nodes", `spec: {webhookNetworks: [10.0.0.0/8]}`},
 		{flux, "list an image as allowed", `spec: {allowedImages: [docker.io/attacker/]}`},
 		{paul, "give it an owner that is gone, so that the garbage collector deletes it", `metadata: {ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: gone, uid: gone}]}`},
 	} {
