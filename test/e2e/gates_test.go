@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
@@ -42,7 +43,7 @@ func (s *team) askOthers() {
 	if scan := asked.Gates[0]; scan.Webhook.Answer != v1alpha1.AnswerPassed || *scan.Webhook.Requests != 2 || !strings.Contains(scan.Message, ".svc says passed: 2 images scanned") {
 		s.t.Errorf("the scanner: %s %s, %+v", scan.State, scan.Message, scan.Webhook)
 	}
-	if errors := asked.Gates[1]; *errors.Metric.Samples != 5 || *errors.Metric.Failed != 0 || errors.Metric.Last != "0" {
+	if errors := asked.Gates[1]; *errors.Metric.Samples != 8 || *errors.Metric.Failed != 0 || errors.Metric.Last != "0" {
 		s.t.Errorf("the Prometheus: %s %s, %+v", errors.State, errors.Message, errors.Metric)
 	}
 	s.toldWhereItAnswers(asked.Gates[0].JobRef.Name)
@@ -82,7 +83,7 @@ func (s *team) ask(network string) {
 				Prometheus: v1alpha1.PrometheusServer{URL: "http://prometheus." + s.namespace("tools") + ".svc:9090", RequestTimeoutSeconds: 2},
 				Query: `(sum(rate(http_requests_total{namespace="$(SLUICE_NAMESPACE)",code=~"5.."}[20s])) or vector(0))
 					/ sum(rate(http_requests_total{namespace="$(SLUICE_NAMESPACE)"}[20s]))`,
-				Samples: 5, MinimumSamples: 3, IntervalSeconds: 2, PassIf: "result < 0.01",
+				Samples: 8, MinimumSamples: 3, IntervalSeconds: 2, PassIf: "result < 0.01",
 			}},
 		}
 		return s.admin.Update(s.t.Context(), e)
@@ -99,7 +100,7 @@ func (s *team) openScanner() {
 	})
 }
 
-// openPrometheus runs a Prometheus that scrapes dev.
+// openPrometheus runs a Prometheus that scrapes dev, and waits until it has: it looks for what to scrape every few seconds.
 func (s *team) openPrometheus() {
 	s.create(&corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace("tools"), Name: "prometheus"},
@@ -113,6 +114,18 @@ func (s *team) openPrometheus() {
 		corev1.Volume{Name: "config", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "prometheus"}}}},
 		corev1.Volume{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 	)
+	clientset, err := kubernetes.NewForConfig(s.config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, "the Prometheus has scraped dev", func() error {
+		query := map[string]string{"query": "rate(http_requests_total[20s])"}
+		answer, err := clientset.CoreV1().Services(s.namespace("tools")).ProxyGet("http", "prometheus", "9090", "api/v1/query", query).DoRaw(s.t.Context())
+		if err == nil && !strings.Contains(string(answer), `"code":"200"`) {
+			err = fmt.Errorf("it answers %s", answer)
+		}
+		return err
+	})
 }
 
 func answers(path string, port int) *corev1.Probe {

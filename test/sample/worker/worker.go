@@ -31,7 +31,9 @@ type worker struct {
 }
 
 func newWorker(target string, interval time.Duration) *worker {
-	return &worker{target: target, interval: interval, client: &http.Client{Timeout: answerTimeout}, last: time.Now()}
+	// Each question is a connection of its own, so that every pod behind the Service is asked.
+	transport := &http.Transport{DisableKeepAlives: true}
+	return &worker{target: target, interval: interval, client: &http.Client{Timeout: answerTimeout, Transport: transport}, last: time.Now()}
 }
 
 // run asks until ctx ends.
