@@ -27,7 +27,7 @@ scrape_configs:
     labels: {namespace: %[1]s}
 `
 
-// askOthers has a scanner and a Prometheus decide in dev: version 2 passes, and the scanner refuses version 3.
+// askOthers has a scanner, a Prometheus and a soak of a template decide in dev: version 2 passes, and the scanner refuses version 3.
 func (s *team) askOthers() {
 	s.openScanner()
 	s.openPrometheus()
@@ -35,6 +35,9 @@ func (s *team) askOthers() {
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace("dev"), Name: "sluice-gate." + s.name + ".checkout"},
 		StringData: map[string]string{"signing-key": signingKey},
 	})
+	s.create(&v1alpha1.GateTemplate{ObjectMeta: metav1.ObjectMeta{Name: s.name + "-calm"}, Spec: v1alpha1.GateTemplateSpec{
+		Gate: v1alpha1.Gate{Name: "calm", Purpose: v1alpha1.PurposeStress, Soak: v1alpha1.SoakGate{DurationSeconds: 3}},
+	}})
 	scanner := &corev1.Service{}
 	s.get(s.namespace("tools"), "scanner", scanner)
 	s.ask(scanner.Spec.ClusterIP + "/32")
@@ -45,6 +48,9 @@ func (s *team) askOthers() {
 	}
 	if errors := asked.Gates[1]; *errors.Metric.Samples != 8 || *errors.Metric.Failed != 0 || errors.Metric.Last != "0" {
 		s.t.Errorf("the Prometheus: %s %s, %+v", errors.State, errors.Message, errors.Metric)
+	}
+	if calm := asked.Gates[2]; calm.State != v1alpha1.GatePassed || calm.GateTemplate.Name != s.name+"-calm" || !strings.HasPrefix(calm.Message, "ready for 3s") {
+		s.t.Errorf("the soak: %s %s, of template %+v", calm.State, calm.Message, calm.GateTemplate)
 	}
 	s.toldWhereItAnswers(asked.Gates[0].JobRef.Name)
 	s.promote("checkout-refused", "v3", "dev")
@@ -65,7 +71,7 @@ func (s *team) refuseNetworks() {
 	}
 }
 
-// ask makes the gates of dev a scanner and a Prometheus, and names a network that may be called.
+// ask makes the gates of dev a scanner, a Prometheus and a soak of a template, and names a network that may be called.
 func (s *team) ask(network string) {
 	s.t.Helper()
 	eventually(s.t, "edit the Environment of dev", func() error {
@@ -85,6 +91,7 @@ func (s *team) ask(network string) {
 					/ sum(rate(http_requests_total{namespace="$(SLUICE_NAMESPACE)"}[20s]))`,
 				Samples: 8, MinimumSamples: 3, IntervalSeconds: 2, PassIf: "result < 0.01",
 			}},
+			{Name: "calm", Purpose: v1alpha1.PurposeStress, TemplateRef: v1alpha1.GateTemplateUse{Name: s.name + "-calm"}},
 		}
 		return s.admin.Update(s.t.Context(), e)
 	})

@@ -41,7 +41,7 @@ func TestReleases(t *testing.T) {
 		{"a GitOps tool applies a tag again and again, and nothing changes", (*team).applyTags},
 		{"without the operator the lock holds, and promoted images restart and scale", (*team).workWithoutOperator},
 		{"a rollback goes to the release before, which ran here", (*team).rollBack},
-		{"a scanner and a Prometheus are asked, and the scanner refuses version 3", (*team).askOthers},
+		{"a scanner, a Prometheus and a soak of a template decide, and the scanner refuses version 3", (*team).askOthers},
 		{"a webhook calls no private address that the Environment does not name", (*team).refuseNetworks},
 	} {
 		passed := t.Run(step.name, func(t *testing.T) {
