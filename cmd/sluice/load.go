@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/sluice-dev/sluice/internal/clock"
 	"github.com/sluice-dev/sluice/internal/load"
 	"github.com/sluice-dev/sluice/internal/load/result"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 const (
@@ -51,20 +53,11 @@ func newLoadCommand() *cobra.Command {
 func (o *loadOptions) run(ctx context.Context) error {
 	measured, err := o.measure(ctx)
 	if err != nil {
-		return o.leave([]byte(err.Error()), err)
+		return o.finish(nil, nil, err)
 	}
-	full, err := result.EncodeWith(measured, fullDigits, true)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(o.output, "result %s\n", full); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	short, err := result.Encode(measured, result.MaxMessage)
-	if err != nil {
-		return err
-	}
-	return o.leave(short, nil)
+	full, errFull := result.EncodeWith(measured, fullDigits, true)
+	short, errShort := result.Encode(measured, termination.MaxBytes)
+	return o.finish(full, short, errors.Join(errFull, errShort))
 }
 
 func (o *loadOptions) measure(ctx context.Context) (*result.Worker, error) {

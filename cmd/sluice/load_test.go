@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,34 +12,13 @@ import (
 	"github.com/sluice-dev/sluice/internal/load/result"
 )
 
-// runLoad runs `sluice load` with a file for its result, as the kubelet makes one, and returns what it leaves there.
-func runLoad(t *testing.T, args ...string) (left, printed string, err error) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "termination-log")
-	if err := os.WriteFile(file, []byte("earlier"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	command := newLoadCommand()
-	command.SetOut(&out)
-	command.SetErr(&out)
-	command.SilenceUsage = true
-	command.SetArgs(append(args, "--result", file))
-	err = command.ExecuteContext(t.Context())
-	text, readErr := os.ReadFile(file)
-	if readErr != nil {
-		t.Fatal(readErr)
-	}
-	return string(text), out.String(), err
-}
-
 func TestLoadLeavesItsResult(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
 	t.Setenv("SLUICE_HOST", strings.TrimPrefix(server.URL, "http://"))
 	t.Setenv("JOB_COMPLETION_INDEX", "1")
 	t.Setenv("SLUICE_LOAD", `{"targets": [{"url": "http://$(SLUICE_HOST)/"}], "requestsPerSecond": 20, "durationSeconds": 1, "warmUpSeconds": 0, "workers": 2}`)
-	left, printed, err := runLoad(t)
+	left, printed, err := runOwn(t, newLoadCommand())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +39,7 @@ func TestLoadSaysWhyItCannotRun(t *testing.T) {
 	if err := os.WriteFile(spec, []byte(`{"targets": [{"url": "http://$(SLUICE_NOWHERE)/"}], "requestsPerSecond": 1, "durationSeconds": 1}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	left, _, err := runLoad(t, "--spec", spec)
+	left, _, err := runOwn(t, newLoadCommand(), "--spec", spec)
 	if err == nil || !strings.Contains(left, "SLUICE_NOWHERE is not set") {
 		t.Errorf("%v; left %q", err, left)
 	}
@@ -74,7 +52,7 @@ func TestLoadSaysWhyItCannotRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("SLUICE_LOAD", c.variable)
 			t.Setenv("JOB_COMPLETION_INDEX", c.index)
-			if left, _, err := runLoad(t); err == nil || !strings.Contains(err.Error(), c.want) || left != err.Error() {
+			if left, _, err := runOwn(t, newLoadCommand()); err == nil || !strings.Contains(err.Error(), c.want) || left != err.Error() {
 				t.Errorf("%v, left %q, want: %s", err, left, c.want)
 			}
 		})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -27,17 +26,18 @@ func newMetricCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.output = cmd.OutOrStdout()
-			return o.sample(cmd.Context())
+			figures, err := sample(cmd.Context(), &o)
+			return o.finish(figures, figures, err)
 		},
 	}
 	o.addFlags(command.Flags(), metricVariable)
 	return command
 }
 
-func (o *ownOptions) sample(ctx context.Context) error {
+func sample(ctx context.Context, o *ownOptions) ([]byte, error) {
 	var gate v1alpha1.MetricGate
 	if err := o.read(metricVariable, &gate); err != nil {
-		return o.leave([]byte(err.Error()), err)
+		return nil, err
 	}
 	sampler := metric.Sampler{
 		Gate: gate, Lookup: os.LookupEnv, Progress: o.output, Clock: clock.Real{},
@@ -47,14 +47,7 @@ func (o *ownOptions) sample(ctx context.Context) error {
 	}
 	figures, err := sampler.Run(ctx)
 	if err != nil {
-		return o.leave([]byte(err.Error()), err)
+		return nil, err
 	}
-	text, err := result.Encode(figures)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(o.output, "result %s\n", text); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	return o.leave(text, nil)
+	return result.Encode(figures)
 }

@@ -1,38 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/sluice-dev/sluice/internal/metric/result"
 )
-
-// runMetric runs `sluice metric` with a file for its result, as the kubelet makes one, and returns what it leaves there.
-func runMetric(t *testing.T) (left, printed string, err error) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "termination-log")
-	if err := os.WriteFile(file, []byte("earlier"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	command := newMetricCommand()
-	command.SetOut(&out)
-	command.SetErr(&out)
-	command.SilenceUsage = true
-	command.SetArgs([]string{"--result", file})
-	err = command.ExecuteContext(t.Context())
-	text, readErr := os.ReadFile(file)
-	if readErr != nil {
-		t.Fatal(readErr)
-	}
-	return string(text), out.String(), err
-}
 
 func TestMetricLeavesItsResult(t *testing.T) {
 	var authorization, query string
@@ -44,7 +20,7 @@ func TestMetricLeavesItsResult(t *testing.T) {
 	t.Setenv("SLUICE_NAMESPACE", "shop-test")
 	t.Setenv("PROMETHEUS_TOKEN", "open-sesame")
 	t.Setenv("SLUICE_METRIC", `{"prometheus": {"url": "`+server.URL+`"}, "query": "errors{ns=\"$(SLUICE_NAMESPACE)\"}", "samples": 3, "intervalSeconds": 1, "passIf": "result < 0.01"}`)
-	left, printed, err := runMetric(t)
+	left, printed, err := runOwn(t, newMetricCommand())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +49,7 @@ func TestMetricSaysWhyItCannotRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("SLUICE_METRIC", c.variable)
 			t.Setenv("PROMETHEUS_TOKEN", "open-sesame")
-			left, _, err := runMetric(t)
+			left, _, err := runOwn(t, newMetricCommand())
 			if err == nil || !strings.Contains(err.Error(), c.want) || left != err.Error() || strings.Contains(left, "open-sesame") {
 				t.Errorf("%v, left %q, want: %s", err, left, c.want)
 			}

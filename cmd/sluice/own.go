@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/sluice-dev/sluice/internal/metric/result"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 // ownOptions are those of what the operator runs in pods to measure: where the gate is read, and where the result is left.
@@ -44,6 +44,17 @@ func (o *ownOptions) read(variable string, gate any) error {
 	return nil
 }
 
+// finish prints what a program found in full, and leaves it as short as it has to be; or it leaves why there is nothing.
+func (o *ownOptions) finish(full, short []byte, err error) error {
+	if err != nil {
+		return o.leave([]byte(err.Error()), err)
+	}
+	if _, err := fmt.Fprintf(o.output, "result %s\n", full); err != nil {
+		return fmt.Errorf("print the result: %w", err)
+	}
+	return o.leave(short, nil)
+}
+
 // leave writes a message for the kubelet if there is such a file: outside Kubernetes there is none. It returns the error
 // that it was given, else its own.
 func (o *ownOptions) leave(text []byte, cause error) error {
@@ -52,7 +63,7 @@ func (o *ownOptions) leave(text []byte, cause error) error {
 		return cause
 	}
 	if err == nil {
-		_, err = file.Write(text[:min(len(text), result.MaxMessage)])
+		_, err = file.Write(text[:min(len(text), termination.MaxBytes)])
 		err = errors.Join(err, file.Close())
 	}
 	if cause == nil && err != nil {

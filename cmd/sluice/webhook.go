@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -26,29 +25,23 @@ func newWebhookCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.output = cmd.OutOrStdout()
-			return o.call(cmd.Context())
+			figures, err := call(cmd.Context(), &o)
+			return o.finish(figures, figures, err)
 		},
 	}
 	o.addFlags(command.Flags(), webhookVariable)
 	return command
 }
 
-func (o *ownOptions) call(ctx context.Context) error {
+func call(ctx context.Context, o *ownOptions) ([]byte, error) {
 	var task result.Task
 	if err := o.read(webhookVariable, &task); err != nil {
-		return o.leave([]byte(err.Error()), err)
+		return nil, err
 	}
 	caller := webhook.Caller{Task: task, Lookup: os.LookupEnv, Progress: o.output, Clock: clock.Real{}}
 	figures, err := caller.Run(ctx)
 	if err != nil {
-		return o.leave([]byte(err.Error()), err)
+		return nil, err
 	}
-	text, err := result.Encode(figures)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(o.output, "result %s", text); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	return o.leave(text, nil)
+	return result.Encode(figures)
 }

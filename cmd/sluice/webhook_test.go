@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,27 +15,6 @@ import (
 )
 
 const signingKey = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-// runWebhook runs `sluice webhook` with a file for its result, as the kubelet makes one, and returns what it leaves there.
-func runWebhook(t *testing.T) (left, printed string, err error) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "termination-log")
-	if err := os.WriteFile(file, []byte("earlier"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	command := newWebhookCommand()
-	command.SetOut(&out)
-	command.SetErr(&out)
-	command.SilenceUsage = true
-	command.SetArgs([]string{"--result", file})
-	err = command.ExecuteContext(t.Context())
-	text, readErr := os.ReadFile(file)
-	if readErr != nil {
-		t.Fatal(readErr)
-	}
-	return string(text), out.String(), err
-}
 
 func TestWebhookLeavesItsResult(t *testing.T) {
 	var path string
@@ -60,7 +36,7 @@ func TestWebhookLeavesItsResult(t *testing.T) {
 	t.Setenv("SLUICE_NAMESPACE", "shop-test")
 	t.Setenv("WEBHOOK_SIGNING_KEY", signingKey)
 	t.Setenv("SLUICE_WEBHOOK", `{"id": "sl-1", "timeoutSeconds": 60, "networks": ["127.0.0.0/8", "::1/128"], "gate": {"url": "`+server.URL+`/$(SLUICE_NAMESPACE)", "tls": {"verification": "Skip"}}}`)
-	left, printed, err := runWebhook(t)
+	left, printed, err := runOwn(t, newWebhookCommand())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +66,7 @@ func TestWebhookSaysWhyItCannotRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("SLUICE_WEBHOOK", c.variable)
 			t.Setenv("WEBHOOK_SIGNING_KEY", "open-sesame")
-			left, _, err := runWebhook(t)
+			left, _, err := runOwn(t, newWebhookCommand())
 			if err == nil || !strings.Contains(err.Error(), c.want) || left != err.Error() || strings.Contains(left, "open-sesame") {
 				t.Errorf("%v, left %q, want: %s", err, left, c.want)
 			}

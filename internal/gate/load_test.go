@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/load/result"
 	"github.com/sluice-dev/sluice/internal/promotion"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 // message is what a worker of a load gate leaves that measured ten answers.
@@ -23,7 +24,7 @@ func message(t *testing.T, index, workers int32) string {
 	for i := range int64(10) {
 		result.Record(w.Latencies, 1000*(i+1)*int64(index+1))
 	}
-	encoded, err := result.Encode(&w, result.MaxMessage)
+	encoded, err := result.Encode(&w, termination.MaxBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,14 +72,7 @@ func TestObserveLoad(t *testing.T) {
 		"it runs":                       {makeLoadJob(1), []*podBuilder{makePod("load-0").Worker("0").Running()}, running, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var pods []corev1.Pod
-			for _, pod := range c.pods {
-				pods = append(pods, pod.Obj())
-			}
-			run := Observe(c.job.Obj(), pods, nil)
-			if run.State != c.state || !strings.Contains(run.Message, c.text) {
-				t.Errorf("%s: %s\nwant %s: %s", run.State, run.Message, c.state, c.text)
-			}
+			run := observed(t, c.job, c.pods, c.state, c.text)
 			if got := measuredRequests(run); got != c.count {
 				t.Errorf("%d requests, want %d", got, c.count)
 			}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 // read parses reports, one after the other.
@@ -236,7 +238,7 @@ func FuzzAdd(f *testing.F) {
 			t.Errorf("more tests of a pattern than tests: %+v of %+v", p, r)
 		}
 		text, err = Summarize(r, 1, "").Encode()
-		if err != nil || len(text) > MaxSummary {
+		if err != nil || len(text) > termination.MaxBytes {
 			t.Errorf("%d bytes of summary: %v", len(text), err)
 		}
 		if s, err := Decode(string(text)); err != nil || int64(s.Failed) != r.Bad() || int64(s.Passed) != r.Passed || int64(s.Skipped) != r.Skipped {

@@ -2,8 +2,8 @@ package junit
 
 import (
 	"regexp"
-	"strings"
-	"unicode"
+
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 const (
@@ -108,7 +108,7 @@ func (r *Report) add(c *testCase) {
 	default:
 		r.Failed++
 		if len(r.Failures) < maxFailures {
-			r.Failures = append(r.Failures, Failure{Name: oneLine(c.fullName(), maxName), Message: oneLine(c.message, maxMessage)})
+			r.Failures = append(r.Failures, Failure{Name: termination.OneLine(c.fullName(), maxName), Message: termination.OneLine(c.message, maxMessage)})
 		}
 	}
 	for i := range r.Patterns {
@@ -123,21 +123,8 @@ func (p *Pattern) look(c *testCase) {
 		p.Passed++
 	default:
 		if p.NotPassed == 0 {
-			p.First = oneLine(c.fullName(), maxName)
+			p.First = termination.OneLine(c.fullName(), maxName)
 		}
 		p.NotPassed++
 	}
-}
-
-// oneLine makes a text of others fit to print: one line, without control characters, at most so many bytes.
-func oneLine(text string, most int) string {
-	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if len(text) <= most {
-		return text
-	}
-	cut := most - len("...")
-	for cut > 0 && text[cut]&0xc0 == 0x80 {
-		cut--
-	}
-	return text[:cut] + "..."
 }

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-)
 
-// MaxSummary is how many bytes a summary may have: as many as the kubelet takes as the message of a container
-// (k8s.io/kubernetes, MaxContainerTerminationMessageLength).
-const MaxSummary = 4096
+	"github.com/sluice-dev/sluice/internal/termination"
+)
 
 // shortMessage is what is kept of a failure's message where the whole does not fit.
 const shortMessage = 120
@@ -45,7 +43,7 @@ type Found struct {
 func Summarize(r *Report, files int, problem string) Summary {
 	s := Summary{
 		Reports: int32(min(files, maxCases)), Passed: int32(r.Passed), Failed: int32(r.Bad()), Skipped: int32(r.Skipped),
-		Milliseconds: min(r.Milliseconds, maxMilliseconds), Failures: slices.Clone(r.Failures), Problem: oneLine(problem, maxMessage),
+		Milliseconds: min(r.Milliseconds, maxMilliseconds), Failures: slices.Clone(r.Failures), Problem: termination.OneLine(problem, maxMessage),
 	}
 	for _, p := range r.Patterns {
 		s.MustPass = append(s.MustPass, Found{Passed: int32(p.Passed), NotPassed: int32(p.NotPassed), First: p.First})
@@ -53,16 +51,16 @@ func Summarize(r *Report, files int, problem string) Summary {
 	return s
 }
 
-// Encode writes a summary in at most MaxSummary bytes: what does not fit is left out of the failures, their messages first.
+// Encode writes a summary in at most termination.MaxBytes bytes: what does not fit is left out of the failures, their messages first.
 func (s Summary) Encode() ([]byte, error) {
 	s.Failures, s.MustPass = slices.Clone(s.Failures), slices.Clone(s.MustPass)
 	for {
 		text, err := json.Marshal(s)
-		if err != nil || len(text) <= MaxSummary {
+		if err != nil || len(text) <= termination.MaxBytes {
 			return text, err
 		}
 		if !s.shorten() {
-			return nil, fmt.Errorf("%d bytes of summary do not fit into %d", len(text), MaxSummary)
+			return nil, fmt.Errorf("%d bytes of summary do not fit into %d", len(text), termination.MaxBytes)
 		}
 	}
 }
@@ -71,7 +69,7 @@ func (s Summary) Encode() ([]byte, error) {
 func (s *Summary) shorten() bool {
 	for i := len(s.Failures) - 1; i >= 0; i-- {
 		if f := &s.Failures[i]; len(f.Message) > shortMessage {
-			f.Message = oneLine(f.Message, shortMessage)
+			f.Message = termination.OneLine(f.Message, shortMessage)
 			return true
 		}
 	}
@@ -102,14 +100,14 @@ func Decode(text string) (Summary, error) {
 	s.Milliseconds = min(max(0, s.Milliseconds), maxMilliseconds)
 	s.Failures = s.Failures[:min(len(s.Failures), maxFailures)]
 	for i := range s.Failures {
-		s.Failures[i] = Failure{Name: oneLine(s.Failures[i].Name, maxName), Message: oneLine(s.Failures[i].Message, maxMessage)}
+		s.Failures[i] = Failure{Name: termination.OneLine(s.Failures[i].Name, maxName), Message: termination.OneLine(s.Failures[i].Message, maxMessage)}
 	}
 	s.Failures = slices.DeleteFunc(s.Failures, func(f Failure) bool { return f.Name == "" })
 	for i := range s.MustPass {
 		found := &s.MustPass[i]
-		found.First = oneLine(found.First, maxName)
+		found.First = termination.OneLine(found.First, maxName)
 		found.Passed, found.NotPassed = max(0, found.Passed), min(max(0, found.NotPassed), math.MaxInt32)
 	}
-	s.Problem = oneLine(s.Problem, maxMessage)
+	s.Problem = termination.OneLine(s.Problem, maxMessage)
 	return s, nil
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 func TestASummaryComesThroughAsItIs(t *testing.T) {
@@ -40,7 +42,7 @@ func TestASummaryFits(t *testing.T) {
 		long.MustPass = append(long.MustPass, Found{First: strings.Repeat("f", maxName), NotPassed: 1})
 	}
 	text, err := long.Encode()
-	if err != nil || len(text) > MaxSummary {
+	if err != nil || len(text) > termination.MaxBytes {
 		t.Fatalf("%d bytes: %v", len(text), err)
 	}
 	got, err := Decode(string(text))

@@ -11,6 +11,7 @@ import (
 	"github.com/google/cel-go/common/types"
 
 	"github.com/sluice-dev/sluice/internal/metric/result"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 const (
@@ -140,7 +141,7 @@ func Problems(expressions []string) map[string]string {
 	for _, expression := range expressions {
 		problems[expression] = ""
 		if _, err := NewCondition(expression); err != nil {
-			problems[expression] = result.OneLine(err.Error(), result.MaxText)
+			problems[expression] = termination.OneLine(err.Error(), result.MaxText)
 		}
 	}
 	return problems

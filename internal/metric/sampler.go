@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-dev/sluice/internal/metric/result"
 	"github.com/sluice-dev/sluice/internal/outbound"
 	"github.com/sluice-dev/sluice/internal/promotion"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 // maxShown is how many numbers of one sample are shown.
@@ -116,7 +117,7 @@ func (t *tally) add(numbers []float64, holds bool, err error) {
 	if err != nil {
 		// What is not known neither goes on with a row of failures nor ends it.
 		t.missing++
-		t.missingReason = result.OneLine(err.Error(), result.MaxText)
+		t.missingReason = termination.OneLine(err.Error(), result.MaxText)
 		t.said = "missing: " + t.missingReason
 		return
 	}
@@ -136,7 +137,7 @@ func (t *tally) add(numbers []float64, holds bool, err error) {
 func (t *tally) figures() *v1alpha1.MetricFigures {
 	f := &v1alpha1.MetricFigures{
 		Samples: &t.samples, Failed: &t.failed, ConsecutiveFailed: &t.mostInRow, Missing: &t.missing, MissingReason: t.missingReason,
-		Last: t.last, LastFailed: t.lastFailed, Query: result.OneLine(t.query, result.MaxQuery),
+		Last: t.last, LastFailed: t.lastFailed, Query: termination.OneLine(t.query, result.MaxQuery),
 	}
 	if t.samples > t.missing {
 		f.Minimum, f.Maximum = decimal(t.minimum), decimal(t.maximum)

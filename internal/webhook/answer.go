@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/json"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/termination"
 	"github.com/sluice-dev/sluice/internal/webhook/result"
 )
 
@@ -50,7 +51,7 @@ func (a answer) verdict() (v1alpha1.WebhookFigures, error) {
 	case a.URL != "" && !result.IsReport(a.URL):
 		return v1alpha1.WebhookFigures{}, fmt.Errorf("url is %q, and has to be an http or https URL of at most %d characters", v1alpha1.Clip(a.URL, 64), result.MaxURL)
 	}
-	figures.Message, figures.URL = result.OneLine(a.Message, result.MaxText), a.URL
+	figures.Message, figures.URL = termination.OneLine(a.Message, result.MaxText), a.URL
 	return figures, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/clock"
 	"github.com/sluice-dev/sluice/internal/outbound"
+	"github.com/sluice-dev/sluice/internal/termination"
 	"github.com/sluice-dev/sluice/internal/webhook/result"
 )
 
@@ -63,7 +64,7 @@ func (c *Caller) Run(ctx context.Context) (*v1alpha1.WebhookFigures, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stopped after %d requests: %w", call.requests, err)
 	}
-	figures.Receiver, figures.EventID = result.OneLine(client.receiver.Host, result.MaxReceiver), c.Task.ID
+	figures.Receiver, figures.EventID = termination.OneLine(client.receiver.Host, result.MaxReceiver), c.Task.ID
 	figures.Requests = &call.requests
 	if figures.Answer != v1alpha1.AnswerNone {
 		figures.AnswerTime = &metav1.Time{Time: c.Clock.Now().Truncate(time.Second)}
@@ -130,7 +131,7 @@ type conversation struct {
 
 // none are the figures of a gate without an answer.
 func none(format string, args ...any) *v1alpha1.WebhookFigures {
-	return &v1alpha1.WebhookFigures{Answer: v1alpha1.AnswerNone, Message: result.OneLine(fmt.Sprintf(format, args...), result.MaxText)}
+	return &v1alpha1.WebhookFigures{Answer: v1alpha1.AnswerNone, Message: termination.OneLine(fmt.Sprintf(format, args...), result.MaxText)}
 }
 
 // take looks at a reply and returns what it decides; nil where the receiver has to be asked again.
@@ -139,7 +140,7 @@ func (c *conversation) take(r reply) *v1alpha1.WebhookFigures {
 	case r.lost != nil && r.final:
 		return c.end(none("%s", r.lost))
 	case r.lost != nil:
-		c.again(result.OneLine(r.lost.Error(), result.MaxText), 0)
+		c.again(termination.OneLine(r.lost.Error(), result.MaxText), 0)
 		return nil
 	case r.status >= http.StatusInternalServerError, r.status == http.StatusTooManyRequests, r.status == http.StatusRequestTimeout, r.status == http.StatusTooEarly:
 		c.again(statusLine(r), r.retryAfter)
@@ -196,7 +197,7 @@ func (c *conversation) later(r reply) *v1alpha1.WebhookFigures {
 	c.body, c.failures = nil, 0
 	c.wait = max(c.poll, min(r.retryAfter, maxRetryAfter))
 	c.said = "the answer comes later"
-	if message := result.OneLine(said.Message, maxLine); message != "" {
+	if message := termination.OneLine(said.Message, maxLine); message != "" {
 		c.said += ": " + message
 	}
 	return nil
@@ -215,7 +216,7 @@ func (c *conversation) again(said string, retryAfter time.Duration) {
 
 // end takes down what was decided.
 func (c *conversation) end(figures *v1alpha1.WebhookFigures) *v1alpha1.WebhookFigures {
-	c.said = result.OneLine(strings.ToLower(string(figures.Answer))+": "+figures.Message, result.MaxText)
+	c.said = termination.OneLine(strings.ToLower(string(figures.Answer))+": "+figures.Message, result.MaxText)
 	return figures
 }
 
@@ -226,7 +227,7 @@ func statusLine(r reply) string {
 		text += " " + words
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(string(r.body)), "\n")
-	if first = result.OneLine(first, maxLine); first != "" {
+	if first = termination.OneLine(first, maxLine); first != "" {
 		text += ": " + first
 	}
 	return text

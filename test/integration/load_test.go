@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/load/result"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 // operatorImage is what the operator of these tests says it is.
@@ -35,7 +36,7 @@ func measured(t *testing.T, index int32, microseconds int64) string {
 	for range w.Intended {
 		result.Record(w.Latencies, microseconds)
 	}
-	message, err := result.Encode(&w, result.MaxMessage)
+	message, err := result.Encode(&w, termination.MaxBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,12 +51,18 @@ func (s *shop) endLoad(environment, gate string, microseconds int64) {
 		if pod.Labels["batch.kubernetes.io/job-completion-index"] == "1" {
 			index = 1
 		}
-		before := pod.DeepCopy()
-		metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "test.sluice.dev/termination-message", measured(s.t, index, microseconds))
-		metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "test.sluice.dev/exit-code", "0")
-		if err := s.admin.Patch(s.t.Context(), &pod, client.MergeFrom(before)); err != nil {
-			s.t.Fatal(err)
-		}
+		s.leave(&pod, measured(s.t, index, microseconds))
+	}
+}
+
+// leave ends the pod of a gate well, with a termination message.
+func (s *shop) leave(pod *corev1.Pod, message string) {
+	s.t.Helper()
+	before := pod.DeepCopy()
+	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "test.sluice.dev/termination-message", message)
+	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "test.sluice.dev/exit-code", "0")
+	if err := s.admin.Patch(s.t.Context(), pod, client.MergeFrom(before)); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

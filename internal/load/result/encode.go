@@ -4,16 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
-
-// MaxMessage is how many bytes of a termination message Kubernetes keeps.
-const MaxMessage = 4096
 
 const (
 	// mostCounted requests or milliseconds are more than any gate asks for, and can be added and multiplied safely.
@@ -85,7 +81,7 @@ func EncodeWith(w *Worker, digits int, examples bool) ([]byte, error) {
 	for kind, failure := range w.Failures {
 		form.Failures[kind] = failureForm{Count: failure.Count}
 		if examples {
-			form.Failures[kind] = failureForm{Count: failure.Count, Example: clip(failure.Example)}
+			form.Failures[kind] = failureForm{Count: failure.Count, Example: termination.OneLine(failure.Example, maxExample)}
 		}
 	}
 	for _, code := range mostFrequent(w.Statuses, maxStatuses) {
@@ -109,7 +105,7 @@ func encodeHistogram(histogram *hdrhistogram.Histogram, digits int) (string, err
 
 // Decode reads what Encode wrote, and refuses what cannot be true.
 func Decode(text string) (*Worker, error) {
-	if len(text) > MaxMessage {
+	if len(text) > termination.MaxBytes {
 		return nil, fmt.Errorf("%w: %d bytes are more than a termination message holds", ErrNoResult, len(text))
 	}
 	var form message
@@ -204,17 +200,4 @@ func known(kind v1alpha1.LoadFailureKind) bool {
 		return true
 	}
 	return false
-}
-
-// clip makes the message of an error fit: one line of printable characters, not too long.
-func clip(text string) string {
-	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if len(text) <= maxExample {
-		return text
-	}
-	cut := maxExample - len("...")
-	for cut > 0 && text[cut]&0xc0 == 0x80 {
-		cut--
-	}
-	return text[:cut] + "..."
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 // Merge makes the figures of a gate of what its workers measured; each of them has to be there, once. Percentiles are
@@ -130,7 +131,7 @@ func (s *sum) figures(workers int32, digits int) (v1alpha1.LoadFigures, error) {
 func (s *sum) encoded(digits int) (string, error) {
 	for ; ; digits-- {
 		encoded, err := encodeHistogram(s.latencies, digits)
-		if err != nil || len(encoded) <= MaxMessage || digits == 1 {
+		if err != nil || len(encoded) <= termination.MaxBytes || digits == 1 {
 			return encoded, err
 		}
 	}

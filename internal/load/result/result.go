@@ -14,6 +14,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 const (
@@ -89,7 +90,7 @@ func (w *Worker) Fail(kind v1alpha1.LoadFailureKind, count int64, example string
 		w.Failures = map[v1alpha1.LoadFailureKind]Failure{}
 	}
 	failure := w.Failures[kind]
-	w.Failures[kind] = Failure{Count: failure.Count + count, Example: cmp.Or(failure.Example, clip(example))}
+	w.Failures[kind] = Failure{Count: failure.Count + count, Example: cmp.Or(failure.Example, termination.OneLine(example, maxExample))}
 }
 
 // failed is how many requests failed.

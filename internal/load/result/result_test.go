@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 type workerBuilder struct{ w Worker }
@@ -66,7 +67,7 @@ func TestEncodeAndDecode(t *testing.T) {
 		With(func(w *Worker) {
 			w.HeldBack, w.BytesReceived, w.BytesSent, w.LateMicroseconds, w.ThrottledMicroseconds = 1, 2, 3, 4, 5
 		}).Obj()
-	encoded, err := Encode(w, MaxMessage)
+	encoded, err := Encode(w, termination.MaxBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestAResultFitsIntoATerminationMessage(t *testing.T) {
 			} {
 				b.Failed(kind, 12345, strings.Repeat("\"", 1000))
 			}
-			encoded, err := Encode(b.Obj(), MaxMessage)
+			encoded, err := Encode(b.Obj(), termination.MaxBytes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,7 +157,7 @@ func TestDecodeRefusesWhatCannotBeTrue(t *testing.T) {
 		})
 	}
 	for _, text := range []string{
-		"", "{}", "exit code 1", `{"sluiceLoad":2}`, `{"sluiceLoad":1,"workers":1,"measuredMs":1,"hdr":"AAAA"}`, strings.Repeat(" ", MaxMessage+1),
+		"", "{}", "exit code 1", `{"sluiceLoad":2}`, `{"sluiceLoad":1,"workers":1,"measuredMs":1,"hdr":"AAAA"}`, strings.Repeat(" ", termination.MaxBytes+1),
 	} {
 		if _, err := Decode(text); !errors.Is(err, ErrNoResult) {
 			t.Errorf("%.40q: %v, want that it is no result", text, err)
@@ -263,7 +264,7 @@ func TestClip(t *testing.T) {
 	for text, want := range map[string]string{
 		"ok": "ok", "a\x00\nb\t c": "a b c", "\xff": "?", strings.Repeat("é", 90): strings.Repeat("é", 46) + "...",
 	} {
-		if got := clip(text); got != want || len(got) > maxExample {
+		if got := termination.OneLine(text, maxExample); got != want || len(got) > maxExample {
 			t.Errorf("%q became %q (%d bytes), want %q", text, got, len(got), want)
 		}
 	}
@@ -275,7 +276,7 @@ func FuzzDecode(f *testing.F) {
 		MakeWorker().Good(upTo(10)...).Obj(),
 		MakeWorker().Good(upTo(1000)...).Failed(v1alpha1.FailureOther, 5, "x").Obj(),
 	} {
-		encoded, err := Encode(w, MaxMessage)
+		encoded, err := Encode(w, termination.MaxBytes)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -300,7 +301,7 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("a percentile is %d, the longest %d", *value, *figures.MaxMicroseconds)
 			}
 		}
-		if _, err := Encode(w, MaxMessage); err != nil {
+		if _, err := Encode(w, termination.MaxBytes); err != nil {
 			t.Errorf("what was read does not fit again: %v", err)
 		}
 	})

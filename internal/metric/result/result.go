@@ -3,14 +3,12 @@
 package result
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 // What the API's schema lets figures hold, in bytes.
@@ -29,24 +27,11 @@ const (
 	KeyVariable         = "PROMETHEUS_KEY"
 )
 
-// MaxMessage is how many bytes of a message the kubelet takes.
-const MaxMessage = 4096
-
-// Encode writes figures for the message of a container, in at most MaxMessage bytes.
+// Encode writes figures for the message of a container, in at most termination.MaxBytes.
 func Encode(f *v1alpha1.MetricFigures) ([]byte, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(f); err != nil {
-		return nil, err
-	}
-	if text.Len() > MaxMessage {
-		// Only texts that consist of what JSON escapes are so long.
-		short := *f
+	return termination.Encode(f, func(short *v1alpha1.MetricFigures) {
 		short.Query, short.MissingReason = v1alpha1.Clip(f.Query, 100), v1alpha1.Clip(f.MissingReason, 100)
-		return json.Marshal(&short)
-	}
-	return text.Bytes(), nil
+	})
 }
 
 // Decode reads what Encode wrote.
@@ -67,13 +52,7 @@ func Decode(text string) (*v1alpha1.MetricFigures, error) {
 		text *string
 		most int
 	}{{&f.MissingReason, MaxText}, {&f.Query, MaxQuery}, {&f.Last, maxShow}, {&f.LastFailed, maxShow}, {&f.Minimum, maxNumber}, {&f.Maximum, maxNumber}} {
-		*t.text = OneLine(*t.text, t.most)
+		*t.text = termination.OneLine(*t.text, t.most)
 	}
 	return f, nil
-}
-
-// OneLine makes a text of others fit to print: one line, without control characters, at most so many bytes.
-func OneLine(text string, most int) string {
-	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	return v1alpha1.Clip(text, most)
 }

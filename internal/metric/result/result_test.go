@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 func figures() *v1alpha1.MetricFigures {
@@ -34,7 +35,7 @@ func TestEncodeFitsIntoAMessage(t *testing.T) {
 	f.Query, f.MissingReason = strings.Repeat("\x01", MaxQuery), strings.Repeat("\x02", MaxText)
 	f.Last, f.LastFailed = strings.Repeat("9", maxShow), strings.Repeat("9", maxShow)
 	text, err := Encode(f)
-	if err != nil || len(text) > MaxMessage {
+	if err != nil || len(text) > termination.MaxBytes {
 		t.Fatalf("%d bytes, %v", len(text), err)
 	}
 	if got, err := Decode(string(text)); err != nil || *got.Samples != 10 || *got.Failed != 2 {

@@ -3,16 +3,15 @@
 package result
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 // What the API's schema lets figures hold, in bytes.
@@ -23,27 +22,9 @@ const (
 	maxID       = 64
 )
 
-// MaxMessage is how many bytes of a message the kubelet takes.
-const MaxMessage = 4096
-
-// Encode writes figures for the message of a container, in at most MaxMessage bytes.
+// Encode writes figures for the message of a container, in at most termination.MaxBytes.
 func Encode(f *v1alpha1.WebhookFigures) ([]byte, error) {
-	text, err := encode(f)
-	if err != nil || len(text) <= MaxMessage {
-		return text, err
-	}
-	// Only texts that consist of what JSON escapes are so long.
-	short := *f
-	short.Message = v1alpha1.Clip(f.Message, 100)
-	return encode(&short)
-}
-
-func encode(f *v1alpha1.WebhookFigures) ([]byte, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(f)
-	return text.Bytes(), err
+	return termination.Encode(f, func(short *v1alpha1.WebhookFigures) { short.Message = v1alpha1.Clip(f.Message, 100) })
 }
 
 // Decode reads what Encode wrote.
@@ -55,7 +36,7 @@ func Decode(text string) (*v1alpha1.WebhookFigures, error) {
 	if err := check(f); err != nil {
 		return nil, fmt.Errorf("it is no result of a webhook gate: %w", err)
 	}
-	f.Message, f.Receiver, f.EventID = OneLine(f.Message, MaxText), OneLine(f.Receiver, MaxReceiver), OneLine(f.EventID, maxID)
+	f.Message, f.Receiver, f.EventID = termination.OneLine(f.Message, MaxText), termination.OneLine(f.Receiver, MaxReceiver), termination.OneLine(f.EventID, maxID)
 	return f, nil
 }
 
@@ -83,10 +64,4 @@ func IsReport(text string) bool {
 	}
 	parsed, err := url.Parse(text)
 	return err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Hostname() != "" && parsed.User == nil
-}
-
-// OneLine makes a text of others fit to print: one line, without control characters, at most so many bytes.
-func OneLine(text string, most int) string {
-	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	return v1alpha1.Clip(text, most)
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 func figures() *v1alpha1.WebhookFigures {
@@ -37,7 +38,7 @@ func TestEncodeFitsIntoAMessage(t *testing.T) {
 	f.Message, f.Receiver, f.EventID = strings.Repeat("\u2028", MaxText/3), strings.Repeat("\x01", MaxReceiver), strings.Repeat("a", maxID)
 	f.URL = "https://scanner.example.com/" + strings.Repeat("a", MaxURL-28)
 	text, err := Encode(f)
-	if err != nil || len(text) > MaxMessage {
+	if err != nil || len(text) > termination.MaxBytes {
 		t.Fatalf("%d bytes, %v", len(text), err)
 	}
 	if got, err := Decode(string(text)); err != nil || got.Answer != v1alpha1.AnswerPassed || got.URL != f.URL {

@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-dev/sluice/internal/clock"
 	"github.com/sluice-dev/sluice/internal/load"
 	"github.com/sluice-dev/sluice/internal/load/result"
+	"github.com/sluice-dev/sluice/internal/termination"
 )
 
 // work is one worker, as `sluice load` runs it in a pod: it prints what it would leave in its termination message.
@@ -32,7 +33,7 @@ func work(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	message, err := result.Encode(measured, result.MaxMessage)
+	message, err := result.Encode(measured, termination.MaxBytes)
 	if err != nil {
 		return err
 	}
