@@ -43,7 +43,8 @@ func variableName(image string) string { return strings.ReplaceAll(strings.ToUpp
 // containsImage says whether a pod runs an image, whatever tag stands before its digest.
 func containsImage(pod corev1.Pod, image v1alpha1.Image) bool {
 	return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool {
-		return strings.HasPrefix(c.Image, image.Repository) && strings.HasSuffix(c.Image, "@"+image.Digest)
+		name, digest, _ := strings.Cut(c.Image, "@")
+		return digest == image.Digest && (name == image.Repository || strings.HasPrefix(name, image.Repository+":"))
 	})
 }
 
