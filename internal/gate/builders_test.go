@@ -2,6 +2,7 @@ package gate
 
 import (
 	"strings"
+	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -233,4 +234,18 @@ func makeFailure(name, about, message string, last metav1.Time) corev1.Event {
 		InvolvedObject: corev1.ObjectReference{UID: types.UID(about)},
 		Reason:         podproblem.FailedCreate, Message: message, LastTimestamp: last,
 	}
+}
+
+// observed observes a Job with its pods, and asserts what state that is and what is said of it.
+func observed(t *testing.T, job *jobBuilder, builders []*podBuilder, state promotion.RunState, says string) promotion.Run {
+	t.Helper()
+	var pods []corev1.Pod
+	for _, pod := range builders {
+		pods = append(pods, pod.Obj())
+	}
+	run := Observe(job.Obj(), pods, nil)
+	if run.State != state || !strings.Contains(run.Message, says) {
+		t.Errorf("%s: %s\nwant %s: %s", run.State, run.Message, state, says)
+	}
+	return run
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/promotion"
 	"github.com/sluice-dev/sluice/internal/webhook/result"
@@ -50,14 +48,7 @@ func TestObserveWebhook(t *testing.T) {
 		"it runs":                        {makeWebhookJob(), []*podBuilder{makePod("webhook").Running()}, running, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var pods []corev1.Pod
-			for _, pod := range c.pods {
-				pods = append(pods, pod.Obj())
-			}
-			run := Observe(c.job.Obj(), pods, nil)
-			if run.State != c.state || !strings.Contains(run.Message, c.text) {
-				t.Errorf("%s: %s\nwant %s: %s", run.State, run.Message, c.state, c.text)
-			}
+			run := observed(t, c.job, c.pods, c.state, c.text)
 			if (run.Webhook != nil) != (c.state == passed) || run.Load != nil || run.Metric != nil {
 				t.Errorf("the figures are %+v", run.Webhook)
 			}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/clock/clocktest"
 	"github.com/sluice-dev/sluice/internal/promotion"
 )
 
@@ -66,33 +67,20 @@ const (
 	histogram = `{"resultType":"vector","result":[{"metric":{},"histogram":[1700000000,{"count":"1","sum":"1","buckets":[]}]}]}`
 )
 
-// hands is a clock that a sampler moves by pausing.
-type hands struct {
-	now    time.Time
-	pauses []time.Duration
-}
-
-func (h *hands) Now() time.Time { return h.now }
-
-func (h *hands) pause(ctx context.Context, d time.Duration) error {
-	h.now, h.pauses = h.now.Add(d), append(h.pauses, d)
-	return ctx.Err()
-}
-
 type samplerBuilder struct {
 	s     Sampler
-	clock *hands
+	clock *clocktest.Hands
 }
 
 // makeSampler takes four samples a minute apart of which none may fail.
 func makeSampler(url string) *samplerBuilder {
-	clock := &hands{now: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)}
+	clock := &clocktest.Hands{Time: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)}
 	return &samplerBuilder{clock: clock, s: Sampler{
 		Gate: v1alpha1.MetricGate{
 			Prometheus: v1alpha1.PrometheusServer{URL: url}, Query: `errors{ns="$(SLUICE_NAMESPACE)"}`, Samples: 4, IntervalSeconds: 60, PassIf: "result < 0.01",
 		},
 		Lookup:   func(name string) (string, bool) { return "shop-test", name == "SLUICE_NAMESPACE" },
-		Progress: &bytes.Buffer{}, Clock: clock, Pause: clock.pause,
+		Progress: &bytes.Buffer{}, Clock: clock, Pause: clock.Pause,
 	}}
 }
 
@@ -176,8 +164,8 @@ func TestSamples(t *testing.T) {
 			if f.Query != `errors{ns="shop-test"}` || server.asked[0] != f.Query {
 				t.Errorf("asked %q, and says %q", server.asked[0], f.Query)
 			}
-			if len(b.clock.pauses) != int(*f.Samples) || b.clock.pauses[0] != time.Minute {
-				t.Errorf("paused %v", b.clock.pauses)
+			if len(b.clock.Pauses) != int(*f.Samples) || b.clock.Pauses[0] != time.Minute {
+				t.Errorf("paused %v", b.clock.Pauses)
 			}
 			if lines := strings.Count(b.s.Progress.(*bytes.Buffer).String(), "\n"); lines != int(*f.Samples) {
 				t.Errorf("%d lines in the log", lines)
@@ -217,7 +205,7 @@ func TestSlowAnswers(t *testing.T) {
 func TestSamplesKeepTime(t *testing.T) {
 	b := makeSampler("")
 	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b.clock.now = b.clock.now.Add(20 * time.Second)
+		b.clock.Time = b.clock.Time.Add(20 * time.Second)
 		(&prometheus{answers: []string{vector("0")}}).ServeHTTP(w, r)
 	}))
 	defer listener.Close()
@@ -225,7 +213,7 @@ func TestSamplesKeepTime(t *testing.T) {
 	if _, err := b.Obj().Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(b.clock.pauses); got != "[1m0s 40s 40s 40s]" {
+	if got := fmt.Sprint(b.clock.Pauses); got != "[1m0s 40s 40s 40s]" {
 		t.Errorf("paused %s", got)
 	}
 }

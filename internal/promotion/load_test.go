@@ -18,6 +18,16 @@ func loaded(t *testing.T, gate v1alpha1.Gate, measures func(*promotion.Run)) *wo
 	return w
 }
 
+// wantGate asserts how the first gate of an environment stands, and returns it.
+func wantGate(t *testing.T, at v1alpha1.EnvironmentProgress, state v1alpha1.GateState, cause v1alpha1.EnvironmentCause, says string) v1alpha1.GateStatus {
+	t.Helper()
+	gate := at.Gates[0]
+	if gate.State != state || at.Cause != cause || !strings.Contains(gate.Message, says) {
+		t.Errorf("the gate %s (%s): %s\nwant %s (%s): %s", gate.State, at.Cause, gate.Message, state, cause, says)
+	}
+	return gate
+}
+
 func asMeasured(*promotion.Run) {}
 
 func slow(run *promotion.Run) { run.Load.P99Microseconds = new(int64(212_340)) }
@@ -55,10 +65,7 @@ func TestLoadGates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := loaded(t, c.gate, c.measure).run().at("checkout-v2", "test")
-			gate := got.Gates[0]
-			if gate.State != c.state || got.Cause != c.cause || !strings.Contains(gate.Message, c.message) {
-				t.Errorf("the gate %s (%s): %s\nwant %s (%s): %s", gate.State, got.Cause, gate.Message, c.state, c.cause, c.message)
-			}
+			wantGate(t, got, c.state, c.cause, c.message)
 			if c.cause == v1alpha1.CauseGateFailed && !strings.Contains(got.Message, "gate peak (Stress) failed: "+c.message) {
 				t.Errorf("the environment says %q", got.Message)
 			}

@@ -128,11 +128,7 @@ func TestMetricGates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := measuring(t, c.gate, c.saw)
-			got := w.run().at("checkout-v2", "test")
-			status := got.Gates[0]
-			if status.State != c.state || got.Cause != c.cause || !strings.Contains(status.Message, c.message) {
-				t.Errorf("the gate %s (%s): %s\nwant %s (%s): %s", status.State, got.Cause, status.Message, c.state, c.cause, c.message)
-			}
+			status := wantGate(t, w.run().at("checkout-v2", "test"), c.state, c.cause, c.message)
 			recorded := w.records[len(w.records)-1].Spec.Gates[0]
 			if c.state == v1alpha1.GatePassed && (recorded.Metric.Last != "0.002" || status.Metric.Last != "0.002") {
 				t.Errorf("the status has %+v, the record %+v", status.Metric, recorded.Metric)

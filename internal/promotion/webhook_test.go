@@ -88,11 +88,7 @@ func TestWebhookGates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := asked(t, c.gate, c.answers)
-			got := w.run().at("checkout-v2", "test")
-			status := got.Gates[0]
-			if status.State != c.state || got.Cause != c.cause || !strings.Contains(status.Message, c.message) {
-				t.Errorf("the gate %s (%s): %s\nwant %s (%s): %s", status.State, got.Cause, status.Message, c.state, c.cause, c.message)
-			}
+			status := wantGate(t, w.run().at("checkout-v2", "test"), c.state, c.cause, c.message)
 			recorded := w.records[len(w.records)-1].Spec.Gates[0]
 			if c.state == v1alpha1.GatePassed && (recorded.Webhook.URL != WebhookFigures().URL || status.Webhook.EventID == "") {
 				t.Errorf("the status has %+v, the record %+v", status.Webhook, recorded.Webhook)

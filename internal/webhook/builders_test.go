@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"log"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
+	"github.com/sluice-dev/sluice/internal/clock/clocktest"
 	"github.com/sluice-dev/sluice/internal/webhook/result"
 )
 
@@ -83,29 +83,16 @@ func (r *receiver) open(t *testing.T, secure bool) *httptest.Server {
 	return server
 }
 
-// hands is a clock that a caller moves by pausing.
-type hands struct {
-	now    time.Time
-	pauses []time.Duration
-}
-
-func (h *hands) Now() time.Time { return h.now }
-
-func (h *hands) pause(ctx context.Context, d time.Duration) error {
-	h.now, h.pauses = h.now.Add(d), append(h.pauses, d)
-	return ctx.Err()
-}
-
 type callerBuilder struct {
 	c         Caller
-	clock     *hands
+	clock     *clocktest.Hands
 	progress  *bytes.Buffer
 	variables map[string]string
 }
 
 // makeCaller asks at a URL for a minute, over http and at a loopback address.
 func makeCaller(url string) *callerBuilder {
-	b := &callerBuilder{clock: &hands{now: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)}, progress: &bytes.Buffer{}}
+	b := &callerBuilder{clock: &clocktest.Hands{Time: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)}, progress: &bytes.Buffer{}}
 	b.variables = map[string]string{"SLUICE_NAMESPACE": "shop-test", result.KeyVariable: secret}
 	b.c = Caller{
 		Task: result.Task{
@@ -118,7 +105,7 @@ func makeCaller(url string) *callerBuilder {
 			},
 		},
 		Lookup:   func(name string) (string, bool) { value, found := b.variables[name]; return value, found },
-		Progress: b.progress, Clock: b.clock, Pause: b.clock.pause,
+		Progress: b.progress, Clock: b.clock, Pause: b.clock.Pause,
 	}
 	return b
 }

@@ -69,8 +69,8 @@ func TestAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if told(f) != c.want || !slices.Equal(b.clock.pauses, c.pauses) {
-				t.Errorf("%s, paused %v\nwant %s, %v", told(f), b.clock.pauses, c.want, c.pauses)
+			if told(f) != c.want || !slices.Equal(b.clock.Pauses, c.pauses) {
+				t.Errorf("%s, paused %v\nwant %s, %v", told(f), b.clock.Pauses, c.want, c.pauses)
 			}
 			if (f.AnswerTime == nil) != (f.Answer == v1alpha1.AnswerNone) || f.EventID != "sl-0123456789abcdef0123" || !strings.HasPrefix(f.Receiver, "127.0.0.1:") {
 				t.Errorf("%+v", f)

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/metric/result"
@@ -39,12 +37,7 @@ func (s *shop) endMetric(environment string, failed, missing int32) {
 	if got := pod.Spec.Containers[0].Image; got != operatorImage {
 		s.t.Errorf("the lock let %s run, want the operator's image", got)
 	}
-	before := pod.DeepCopy()
-	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "test.sluice.dev/termination-message", string(message))
-	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "test.sluice.dev/exit-code", "0")
-	if err := s.admin.Patch(s.t.Context(), pod, client.MergeFrom(before)); err != nil {
-		s.t.Fatal(err)
-	}
+	s.leave(pod, string(message))
 }
 
 func TestAMetricGateIsJudgedByWhatItsPodSaw(t *testing.T) {

@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-dev/sluice/api/v1alpha1"
 	"github.com/sluice-dev/sluice/internal/webhook/result"
@@ -31,12 +29,7 @@ func (s *shop) answer(environment string, answer v1alpha1.WebhookAnswer, message
 	if task < 0 || !strings.Contains(container.Env[task].Value, `"networks":["10.20.0.0/16"]`) {
 		s.t.Errorf("the pod is not told which networks it may call: %+v", container.Env)
 	}
-	before := pod.DeepCopy()
-	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "test.sluice.dev/termination-message", string(left))
-	metav1.SetMetaDataAnnotation(&pod.ObjectMeta, "test.sluice.dev/exit-code", "0")
-	if err := s.admin.Patch(s.t.Context(), pod, client.MergeFrom(before)); err != nil {
-		s.t.Fatal(err)
-	}
+	s.leave(pod, string(left))
 }
 
 func TestAWebhookGateIsJudgedByTheAnswer(t *testing.T) {
