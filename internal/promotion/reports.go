@@ -123,3 +123,16 @@ func firstFailure(f v1alpha1.TestFigures) string {
 	}
 	return " (" + v1alpha1.Clip(text, maxShownFailure) + ")"
 }
+
+// judgedByReports judges what a test with reports left. One that completed passes by its reports alone: without a pod that
+// tells of them nobody knows what they say.
+func judgedByReports(job v1alpha1.JobGate, run Run) Run {
+	switch {
+	case run.State != RunPassed && run.State != RunFailed:
+	case run.ExitCode != nil:
+		run.State, run.Message = JudgeTests(job, *run.ExitCode, run.Tests)
+	case run.State == RunPassed:
+		run.State, run.Message = RunInconclusive, "its Job completed, and no pod is left that tells of its reports"
+	}
+	return run
+}
